@@ -1,0 +1,65 @@
+"""Kohort: many recipes × many seeds of your own Keras model as one compiled program, and an honest verdict.
+
+    import kohort
+
+    runs = kohort.fit({"none": build, "dropout": lambda: build(rate=0.5)}, x, y, seeds=20, epochs=50)
+    runs["dropout", 3].history["loss"], runs["dropout", 3].model()
+
+Importing Kohort before Keras selects Keras' JAX backend; it loads neither of them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kohort.runtime import prepare
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from kohort import data as data
+    from kohort import statistics as statistics
+    from kohort.errors import BackendError as BackendError
+    from kohort.errors import DataError as DataError
+    from kohort.errors import KohortError as KohortError
+    from kohort.errors import NotSupportedError as NotSupportedError
+    from kohort.errors import RecipeError as RecipeError
+    from kohort.fitting import fit as fit
+    from kohort.recipes.recipe import Recipe as Recipe
+    from kohort.run import Outcome as Outcome
+    from kohort.run import Run as Run
+    from kohort.run import Runs as Runs
+    from kohort.study import Study as Study
+
+_HOMES = {  # public name -> the module it lives in; loaded when first asked for (PEP 562)
+    "data": "kohort.data",
+    "Recipe": "kohort.recipes.recipe",
+    "fit": "kohort.fitting",
+    "Run": "kohort.run",
+    "Runs": "kohort.run",
+    "Outcome": "kohort.run",
+    "Study": "kohort.study",
+    "statistics": "kohort.statistics",
+    "KohortError": "kohort.errors",
+    "DataError": "kohort.errors",
+    "RecipeError": "kohort.errors",
+    "NotSupportedError": "kohort.errors",
+    "BackendError": "kohort.errors",
+}
+
+__all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kohort' has no attribute {name!r}")
+    home = import_module(_HOMES[name])
+    value = home if _HOMES[name] == f"kohort.{name}" else getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+prepare()

@@ -1,0 +1,97 @@
+"""`kohort compare`: recipes side by side on one dataset."""
+
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kohort.errors import DataError
+
+
+def compare(
+    dataset: Annotated[str, typer.Argument(help="A dataset by name: digits, wdbc, wine, iris.")],
+    recipes: Annotated[
+        str, typer.Option(help="Recipes, separated by commas; a strength follows '=', as in dropout=0.5.")
+    ] = "none,l2,dropout,batchnorm",
+    seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, 2, …")] = 20,
+    epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 50,
+    batch_size: Annotated[int, typer.Option(help="Rows of a batch.")] = 32,
+    baseline: Annotated[str | None, typer.Option(help="The recipe to compare with; the first by default.")] = None,
+    report: Annotated[Path, typer.Option(help="Where to write the report.")] = Path("report.html"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no remarks, only the result.")] = False,
+) -> None:
+    """Compare recipes on a dataset: train each under every seed, test the final weights, print a table, write a report.
+
+    Example: kohort compare digits --recipes none,dropout=0.3,dropout=0.5 --seeds 10
+    """
+    folder = report.resolve().parent
+    if not folder.is_dir():
+        raise DataError(f"the report's folder must exist. Got {folder}. Create it, or name another file.")
+    # before anything slow is imported, so that a wrong name is answered at once
+    from kohort.data.named import named
+
+    data = named(dataset)
+    from kohort.study import Study
+
+    study = Study(
+        [text for text in recipes.split(",") if text.strip()],
+        data,
+        seeds=seeds,
+        epochs=epochs,
+        batch_size=batch_size,
+        baseline=baseline,
+    )
+    result = study.run(verbose=0 if quiet else 1)
+    from kohort.report.document import document, textbook_sentence
+    from kohort.report.html import page
+    from kohort.statistics.comparison import compare as compared
+
+    comparison = compared(result.runs, study.plan.baseline)
+    options = {"recipes": recipes, "seeds": seeds, "epochs": epochs, "batch-size": batch_size}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    command = shlex.join(["kohort", "compare", dataset, *words, "--baseline", study.plan.baseline])
+    written = page(document(comparison, result.runs, dataset=data.name, how=result.facts(), command=command))
+    report.write_text(written, encoding="utf-8")
+    if as_json:
+        print(json.dumps(_json(result, comparison), indent=2, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from kohort.report.text import table
+
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console.print(table(comparison))
+    if not quiet:
+        print(f"\n{textbook_sentence(comparison)}")
+        print(f"{len(result.runs)} runs in {result.seconds:.1f} s. Report: {report}")
+
+
+def _json(result: Any, comparison: Any) -> dict[str, Any]:
+    """The result as JSON values; a number that is not finite becomes null."""
+    return _finite(
+        {
+            "kohort_json": 1,  # the version of this layout
+            "plan": asdict(result.plan),
+            "seconds": round(result.seconds, 3),
+            "environment": dict(result.environment),
+            "baseline": comparison.baseline,
+            "test_rows": comparison.test_rows,
+            "recipes": [asdict(summary) for summary in comparison.recipes],
+            "naive_pick": comparison.naive_pick.recipe,
+        }
+    )
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not -float("inf") < value < float("inf"):
+        return None
+    return value

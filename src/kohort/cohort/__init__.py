@@ -1,0 +1,1 @@
+"""How recipes train together; the only room, with the two verbs on top of it, where JAX is spoken. See README.md."""

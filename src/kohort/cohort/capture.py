@@ -1,0 +1,224 @@
+"""A compiled Keras model, seen as a state of arrays and two pure functions on it.
+
+Keras' JAX trainer has pure steps already: `train_step(state, batch)` and `test_step(state, batch)`, where the state is
+the values of the trainable variables, the non-trainable ones, the optimiser's and the metrics'. Everything a user can
+ask of Keras is inside: losses, penalties, dropout generators, BatchNormalization statistics, schedules, clipping.
+Kohort writes no training step of its own; it traces Keras' to jaxprs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+from jax.extend.core import ClosedJaxpr
+
+from kohort.cohort.arrays import Arrays
+from kohort.errors import NotSupportedError, RecipeError
+
+State = list[Any]
+"""The state's arrays: trainable, non-trainable, optimiser, metrics, each in Keras' order."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How many arrays of a state belong to which part."""
+
+    trainable: int
+    non_trainable: int
+    optimizer: int
+    metrics: int
+
+    @property
+    def test(self) -> list[int]:
+        """The positions that a test step reads and writes: all but the optimiser's."""
+        weights = self.trainable + self.non_trainable
+        return [*range(weights), *range(weights + self.optimizer, self.total)]
+
+    @property
+    def metric_positions(self) -> range:
+        """The positions of the metrics in a whole state."""
+        return range(self.total - self.metrics, self.total)
+
+    @property
+    def total(self) -> int:
+        """The number of arrays in a whole state."""
+        return self.trainable + self.non_trainable + self.optimizer + self.metrics
+
+
+def variables(model: keras.Model) -> list[Any]:
+    """The Keras variables behind a state, in its order."""
+    return [
+        *model.trainable_variables,
+        *model.non_trainable_variables,
+        *model.optimizer.variables,
+        *model.metrics_variables,
+    ]
+
+
+def state_of(model: keras.Model) -> State:
+    """The model's present state."""
+    return [variable.value for variable in variables(model)]
+
+
+def put_state(model: keras.Model, state: Sequence[Any]) -> None:
+    """Gives the model's variables the values of a state."""
+    for variable, value in zip(variables(model), state, strict=True):
+        variable.assign(value)
+
+
+def parts_of(model: keras.Model) -> Parts:
+    """The sizes of the parts of the model's state."""
+    return Parts(
+        len(model.trainable_variables),
+        len(model.non_trainable_variables),
+        len(model.optimizer.variables),
+        len(model.metrics_variables),
+    )
+
+
+def check_can_train(model: Any, recipe: str) -> None:
+    """Refuses, before anything is trained, what is no compiled Keras model or what a cohort cannot train.
+
+    Raises:
+        RecipeError: The recipe gave no compiled `keras.Model`, or one that runs eagerly.
+        NotSupportedError: It asks for something that a cohort does not do yet.
+    """
+    if not isinstance(model, keras.Model):
+        raise RecipeError(
+            f"recipe {recipe!r} must give a compiled keras.Model. Got {type(model).__name__}. "
+            "Return the model from the builder, after model.compile(...)."
+        )
+    if not getattr(model, "compiled", False) or model.optimizer is None:
+        raise RecipeError(
+            f"recipe {recipe!r} must give a compiled model. Got one without an optimizer or a loss. "
+            "Call model.compile(optimizer=..., loss=..., metrics=[...]) in the builder."
+        )
+    if model.run_eagerly:
+        raise RecipeError(
+            f"recipe {recipe!r} was compiled with run_eagerly=True, but a cohort trains as one compiled program. "
+            "Remove run_eagerly from model.compile(), or train it alone with model.fit()."
+        )
+    if not model.jit_compile:
+        raise RecipeError(
+            f"recipe {recipe!r} does not compile (jit_compile=False, or a layer that XLA does not support), but a "
+            "cohort trains as one compiled program. Remove jit_compile=False, or train it alone with model.fit()."
+        )
+    for method in ("fit", "evaluate", "make_train_function", "make_test_function"):
+        if getattr(type(model), method) is not getattr(keras.Model, method):
+            raise NotSupportedError(
+                f"recipe {recipe!r}: its class {type(model).__name__} has its own {method}(), which a cohort would not "
+                "run. Move what it does to train_step or test_step, or train it alone with model.fit()."
+            )
+    if keras.distribution.distribution() is not None:
+        raise NotSupportedError(
+            f"recipe {recipe!r}: a keras.distribution is set, and a cohort spreads its members over devices itself. "
+            "Call keras.distribution.set_distribution(None)."
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """A training or test step as a jaxpr.
+
+    Attributes:
+        jaxpr: Its inputs are the state's arrays and the batch's, its outputs the logs and the new state's arrays.
+        logs: The names of the logs, in order.
+    """
+
+    jaxpr: ClosedJaxpr
+    logs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """One recipe's steps for the batch sizes of a training, and what they start from.
+
+    Attributes:
+        parts: The sizes of the state's parts.
+        train: The training step for each batch size.
+        test: The test step for each batch size; empty without validation.
+        metrics: The metric state with which each epoch begins.
+    """
+
+    parts: Parts
+    train: dict[int, Step]
+    test: dict[int, Step]
+    metrics: tuple[np.ndarray, ...]
+
+    @cached_property
+    def logs(self) -> tuple[str, ...]:
+        """The names of an epoch's logs, as in Keras' history: training first, then `val_`."""
+        train = next(iter(self.train.values())).logs
+        test = next(iter(self.test.values())).logs if self.test else ()
+        return (*train, *(f"val_{name}" for name in test))
+
+
+def batch_sizes(rows: int, batch_size: int) -> list[int]:
+    """The sizes of batches that occur in an epoch: the full one, and the last if it is smaller."""
+    sizes = [batch_size] if rows >= batch_size else []
+    return [*sizes, rows % batch_size] if rows % batch_size else sizes
+
+
+def trace(model: keras.Model, recipe: str, training: Arrays, validation: Arrays | None, batch_size: int) -> Traced:
+    """Traces a built model's steps.
+
+    Args:
+        model: Compiled and built, as `fit` has it before its first epoch. Its variables are left as they are.
+        recipe: Its name, for messages.
+        training: The arrays to train on.
+        validation: The arrays to validate with after each epoch, if any.
+        batch_size: Rows of a full batch, in training and validation.
+    """
+    before = [variable.value for variable in model.metrics_variables]
+    model.reset_metrics()
+    metrics = tuple(np.array(variable.value) for variable in model.metrics_variables)
+    for variable, value in zip(model.metrics_variables, before, strict=True):
+        variable.assign(value)
+    parts = parts_of(model)
+    train = {n: _trace(model, recipe, training, n, parts) for n in batch_sizes(training.rows, batch_size)}
+    test = {}
+    if validation is not None:
+        test = {n: _trace(model, recipe, validation, n, parts, False) for n in batch_sizes(validation.rows, batch_size)}
+    return Traced(parts, train, test, metrics)
+
+
+def _trace(model: keras.Model, recipe: str, data: Arrays, size: int, parts: Parts, training: bool = True) -> Step:
+    whole = [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in state_of(model)]
+    taken = list(range(parts.total)) if training else parts.test
+    names: list[str] = []
+
+    def flat_step(state: list[Any], batch: tuple[Any, ...]) -> list[Any]:
+        nested = _nested(state, parts, training)
+        logs, new = (model.train_step if training else model.test_step)(nested, data.nested(batch))
+        if not isinstance(logs, dict):
+            raise NotSupportedError(
+                f"recipe {recipe!r}: its {'train' if training else 'test'}_step must return a dict of logs. "
+                f"Got {type(logs).__name__}."
+            )
+        for name, value in logs.items():
+            if np.ndim(value) != 0:
+                raise NotSupportedError(
+                    f"recipe {recipe!r}: the log {name!r} must be one number. Got an array of shape {np.shape(value)}; "
+                    "give the metric an average, for example F1Score(average='macro')."
+                )
+        names.extend(logs)
+        # in Keras' order: JAX itself would sort the keys, and auto-named outputs sort differently in each model
+        return [*logs.values(), *jax.tree.leaves(new)]
+
+    try:
+        jaxpr = jax.make_jaxpr(flat_step)([whole[i] for i in taken], data.batch(size))
+    except jax.errors.ConcretizationTypeError as error:
+        raise RecipeError(
+            f"recipe {recipe!r} looks at values while it is traced, which no compiled step can: {error}"
+        ) from error
+    return Step(jaxpr, tuple(names))
+
+
+def _nested(state: Sequence[Any], parts: Parts, training: bool) -> tuple[list[Any], ...]:
+    sizes = [parts.trainable, parts.non_trainable, *([parts.optimizer] if training else []), parts.metrics]
+    ends = np.cumsum(sizes)
+    return tuple(list(state[end - size : end]) for end, size in zip(ends, sizes, strict=True))

@@ -1,0 +1,296 @@
+"""The members of a cohort: each with the weights, masks and batch orders of its own seed, as `fit` would give them.
+
+`set_random_seed(seed); model = build(); model.fit(...)` draws in a fixed order: building draws seeds of initialisers
+and dropout layers from Python's `random`; `fit` looks at a first batch if the model is not built yet, which draws one
+permutation from NumPy, and builds the rest; then each epoch draws one permutation. `build_member` repeats just that.
+
+Building a Keras model takes some 30 ms, its weights less than one. So a recipe is built for two seeds, and for the
+others only its random numbers are drawn again, by the very initialisers that Keras called (`Redraw`). Whether that is
+right is not assumed: the second real build must come out bit for bit as the redraw says, and every draw from Python's
+and NumPy's generators must have become a weight or a mask; else each member is really built, and its steps are compared
+with the first one's, for a builder that draws may build another network under each seed.
+"""
+
+import copy
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.backend import Variable
+from keras.src.backend.common import global_state
+
+from kohort.cohort.arrays import Arrays
+from kohort.cohort.capture import State, check_can_train, state_of, trace, variables
+from kohort.cohort.unify import Different, unify
+from kohort.errors import RecipeError
+from kohort.seeds import (
+    BatchOrders,
+    Shuffle,
+    global_randomness_restored,
+    make_numpy_generator_global,
+    numpy_generator_now,
+)
+
+Builder = Callable[[], keras.Model]
+
+DRAWS_LOOKED_FOR = 10_000  # seeds that one model may draw; a deep ResNet draws some hundreds
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run about to be trained.
+
+    Attributes:
+        recipe: The position of its recipe in the cohort.
+        seed: Its seed; None where a given model is trained from the weights it has.
+        state: Its initial state, in the order of `capture.variables`.
+        orders: The batch orders of its epochs.
+    """
+
+    recipe: int
+    seed: int | None
+    state: State
+    orders: BatchOrders
+
+
+@dataclass(frozen=True)
+class Training:
+    """What all members of a call share: the arguments of `fit` that decide how batches are drawn."""
+
+    arrays: Arrays
+    batch_size: int
+    shuffle: Shuffle
+
+
+@contextmanager
+def keras_randomness_restored() -> Iterator[None]:
+    """Leaves Python's, NumPy's and Keras' global random state as they were."""
+    names = ("global_random_seed", "global_seed_generator")
+    held = {name: global_state.get_global_attribute(name) for name in names}
+    with global_randomness_restored():
+        try:
+            yield
+        finally:
+            for name, value in held.items():
+                global_state.set_global_attribute(name, value)
+
+
+def build_model(build: Builder, recipe: str, seed: int | None) -> keras.Model:
+    """Calls a recipe's builder, after `set_random_seed(seed)` unless the seed is None.
+
+    Raises:
+        RecipeError: The builder raises, or what it returns cannot be trained.
+    """
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
+    try:
+        model = build()
+    except Exception as error:
+        raise RecipeError(f"recipe {recipe!r} does not build (seed {seed}): {type(error).__name__}: {error}") from error
+    check_can_train(model, recipe)
+    return model
+
+
+def finish_building(model: keras.Model, recipe: str, training: Training) -> BatchOrders:
+    """Builds what `fit` would still build before its first epoch, drawing what it would draw.
+
+    Returns:
+        The orders of the epochs to come. NumPy's global generator is left where `fit` would begin them.
+    """
+    arrays, size = training.arrays, training.batch_size
+
+    def first_batch() -> Iterator[tuple[int, int, list[Any]]]:
+        orders = BatchOrders(arrays.rows, size, training.shuffle, numpy_generator_now())
+        orders.draw_for_building()
+        make_numpy_generator_global(orders.generator)
+        yield 0, 0, [arrays.nested([leaf[:size] for leaf in arrays.leaves])]
+
+    try:
+        # Keras takes a batch from this iterator only if something is not built yet, as in fit
+        model._symbolic_build(iterator=first_batch())
+    except Exception as error:
+        shapes = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in arrays.leaves)
+        raise RecipeError(f"recipe {recipe!r} does not take this data ({shapes}): {error}") from error
+    return BatchOrders(arrays.rows, size, training.shuffle, numpy_generator_now())
+
+
+def build_member(build: Builder, recipe: str, seed: int, training: Training) -> tuple[keras.Model, BatchOrders]:
+    """A model with the weights of its seed, and its orders; the global generators are left as `fit` would find them."""
+    model = build_model(build, recipe, seed)
+    return model, finish_building(model, recipe, training)
+
+
+class Recipients:
+    """The members of one recipe, and its first model, which stands for them when steps are traced.
+
+    Args:
+        build: The recipe's builder.
+        name: The recipe's name.
+        seeds: The seeds, at least one.
+        training: The shared arguments of `fit`.
+    """
+
+    def __init__(self, build: Builder, name: str, seeds: Sequence[int], training: Training):
+        self.build = build
+        self.name = name
+        self.training = training
+        with keras_randomness_restored():
+            with _initialisers_seen() as seen:
+                self.model, orders = build_member(build, name, seeds[0], training)
+            self.states = [state_of(self.model)]
+            self.orders = [orders]
+            redraw = None
+            if len(seeds) > 2:
+                redraw = Redraw.of(self.model, seen, seeds[0], training)
+            for seed in seeds[1:]:
+                if redraw is not None and len(self.states) > 1:
+                    state, orders = redraw(seed)
+                else:
+                    model, orders = build_member(build, name, seed, training)
+                    state = state_of(model)
+                    if redraw is None or not redraw.gives(seed, state, orders):
+                        redraw = None
+                        self._check_same_step(model, seed)
+                self.states.append(state)
+                self.orders.append(orders)
+
+    def _check_same_step(self, model: keras.Model, seed: int) -> None:
+        """Refuses a builder whose network, not only its weights, depends on the seed."""
+        arrays, size = self.training.arrays, self.training.batch_size
+        steps = [trace(m, self.name, arrays, None, size).train[size].jaxpr for m in (self.model, model)]
+        try:
+            different = "other numbers" if unify(steps).lifted else ""
+        except Different as error:
+            different = str(error)
+        if different:
+            raise RecipeError(
+                f"recipe {self.name!r} must build the same network under every seed. "
+                f"Got another under seed {seed}: {different}. Give each network a recipe of its own."
+            )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    variable: Any
+    initialiser: Any
+
+
+@contextmanager
+def _initialisers_seen() -> Iterator[list[_Seen]]:
+    """Notes which initialiser gave which Keras variable its first value."""
+    seen: list[_Seen] = []
+    original = Variable._initialize_with_initializer
+
+    def noting(self: Any, initializer: Any) -> None:
+        seen.append(_Seen(self, initializer))
+        original(self, initializer)
+
+    Variable._initialize_with_initializer = noting
+    try:
+        yield seen
+    finally:
+        Variable._initialize_with_initializer = original
+
+
+class Redraw:
+    """Draws a recipe's initial state for another seed without building the model.
+
+    Attributes:
+        state: The initial state under the first seed; what no seed changes is taken from it.
+        draws: How many seeds the build draws from Python's generator.
+        weights: Positions in the state drawn by an initialiser: (position, initialiser, shape, dtype, which draw).
+        generators: Positions in the state that hold a seed generator: (position, which draw).
+        permutations: Whether building draws a permutation from NumPy.
+    """
+
+    def __init__(self, state: State, draws: int, training: Training, permuted: bool):
+        self.state = state
+        self.draws = draws
+        self.training = training
+        self.permuted = permuted
+        self.weights: list[tuple[int, Any, Any, Any, int]] = []
+        self.generators: list[tuple[int, int]] = []
+
+    @classmethod
+    def of(cls, model: keras.Model, seen: Sequence[_Seen], seed: int, training: Training) -> "Redraw | None":
+        """What there is to redraw, right after the model was built; None if some draw is not accounted for."""
+        if global_state.get_global_attribute("global_seed_generator") is not None:
+            return None  # the builder itself drew from keras.random
+        draws = _draws_until(random.getstate(), seed)
+        permuted = _permutations_until(np.random.get_state(), seed, training)
+        if draws is None or permuted is None or len(set(draws)) < len(draws):
+            return None
+        redraw = cls(state_of(model), len(draws), training, permuted)
+        index_of = {draw: index for index, draw in enumerate(draws)}
+        position_of = {id(variable): position for position, variable in enumerate(variables(model))}
+        for note in seen:
+            position = position_of.get(id(note.variable))
+            own_seed = getattr(note.initialiser, "seed", None)
+            drawn = index_of.get(own_seed) if isinstance(own_seed, int) else None
+            if position is not None and drawn is not None:
+                variable = note.variable
+                redraw.weights.append((position, note.initialiser, variable.shape, variable.dtype, drawn))
+        for position, variable in enumerate(variables(model)):
+            if variable.path.endswith("seed_generator_state"):
+                drawn = index_of.get(int(np.asarray(variable.value)[0]))
+                if drawn is not None:
+                    redraw.generators.append((position, drawn))
+        used = {weight[-1] for weight in redraw.weights} | {drawn for _, drawn in redraw.generators}
+        return redraw if len(used) == len(draws) else None
+
+    def __call__(self, seed: int) -> tuple[State, BatchOrders]:
+        """The initial state and the batch orders of a seed."""
+        drawn = _draws(seed, self.draws)
+        state = list(self.state)
+        for position, initialiser, shape, dtype, index in self.weights:
+            reseeded = copy.copy(initialiser)
+            reseeded.seed = drawn[index]
+            state[position] = reseeded(shape, dtype=dtype)
+        for position, index in self.generators:
+            generator = np.array(self.state[position])
+            generator[0] = drawn[index]
+            state[position] = generator
+        training = self.training
+        orders = BatchOrders(training.arrays.rows, training.batch_size, training.shuffle, np.random.RandomState(seed))
+        if self.permuted:
+            orders.draw_for_building()
+        return state, orders
+
+    def gives(self, seed: int, state: State, orders: BatchOrders) -> bool:
+        """Whether the redraw for a seed equals a real build bit for bit, orders included."""
+        redrawn, own_orders = self(seed)
+        equal = all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in zip(redrawn, state, strict=True))
+        return equal and _same_numpy_state(own_orders.generator.get_state(), orders.generator.get_state())
+
+
+def _draws(seed: int, count: int) -> list[int]:
+    generator = random.Random(seed)
+    return [generator.randint(1, int(1e9)) for _ in range(count)]  # as keras.src.random.make_default_seed
+
+
+def _draws_until(state: Any, seed: int) -> list[int] | None:
+    """The seeds that were drawn between `random.seed(seed)` and a state of the generator."""
+    generator = random.Random(seed)
+    draws: list[int] = []
+    while generator.getstate() != state:
+        if len(draws) == DRAWS_LOOKED_FOR:
+            return None
+        draws.append(generator.randint(1, int(1e9)))
+    return draws
+
+
+def _permutations_until(state: Any, seed: int, training: Training) -> bool | None:
+    """Whether building drew one permutation from NumPy (or none); None if it drew anything else."""
+    orders = BatchOrders(training.arrays.rows, training.batch_size, training.shuffle, np.random.RandomState(seed))
+    if _same_numpy_state(orders.generator.get_state(), state):
+        return False
+    orders.draw_for_building()
+    return True if _same_numpy_state(orders.generator.get_state(), state) else None
+
+
+def _same_numpy_state(own: Any, other: Any) -> bool:
+    return own[0] == other[0] and own[2:] == other[2:] and bool(np.array_equal(own[1], other[1]))

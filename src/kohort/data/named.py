@@ -1,0 +1,57 @@
+"""The small sets that need no download: they ship with scikit-learn."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+
+from kohort.data.dataset import Dataset
+from kohort.errors import DataError
+
+
+def _dataset(name: str, load: Callable[[], Any], scale: float | None, source: str) -> Dataset:
+    bunch = load()
+    x = np.asarray(bunch.data, np.float32)
+    return Dataset(
+        name,
+        x if scale is None else x / np.float32(scale),
+        np.asarray(bunch.target, np.int32),
+        tuple(str(label) for label in bunch.target_names),
+        "standard" if scale is None else "none",
+        source,
+    )
+
+
+_UCI = "UCI Machine Learning Repository, as shipped with scikit-learn"
+_SETS: dict[str, Callable[[], Dataset]] = {
+    "digits": lambda: _dataset("digits", load_digits, 16.0, f"8×8 handwritten digits, pixels / 16; {_UCI}"),
+    "wdbc": lambda: _dataset("wdbc", load_breast_cancer, None, f"breast cancer Wisconsin (diagnostic); {_UCI}"),
+    "wine": lambda: _dataset("wine", load_wine, None, f"three cultivars of wine; {_UCI}"),
+    "iris": lambda: _dataset("iris", load_iris, None, f"three species of iris; {_UCI}"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names that `named` knows."""
+    return tuple(_SETS)
+
+
+def named(name: str) -> Dataset:
+    """A dataset by name.
+
+    Args:
+        name: One of `names()`.
+
+    Raises:
+        DataError: There is none of that name; the message lists the near matches.
+
+    >>> named("digits").rows
+    1797
+    """
+    if name not in _SETS:
+        near = get_close_matches(name, _SETS, cutoff=0.5)
+        guess = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise DataError(f"no dataset is called {name!r}. {guess}There are: {', '.join(_SETS)}.")
+    return _SETS[name]()

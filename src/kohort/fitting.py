@@ -1,0 +1,353 @@
+"""`kohort.fit`: the arguments of `model.fit`, for many recipes and many seeds at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from kohort.cohort.arrays import Arrays, fit_arrays
+from kohort.cohort.capture import Traced, check_can_train, put_state, state_of, trace, variables
+from kohort.cohort.labels import check_labels
+from kohort.cohort.members import (
+    Member,
+    Recipients,
+    Training,
+    build_member,
+    build_model,
+    finish_building,
+    keras_randomness_restored,
+)
+from kohort.cohort.train import (
+    Counter,
+    Data,
+    Group,
+    Trained,
+    finalized,
+    groups_of,
+    train_group,
+    weight_positions,
+)
+from kohort.errors import DataError, NotSupportedError, RecipeError
+from kohort.progress import Bar, Listener, silent
+from kohort.recipes.recipe import Recipe, as_recipes
+from kohort.run import Outcome, Run, Runs
+from kohort.runtime import check_backend
+from kohort.seeds import BatchOrders, Shuffle, as_seeds, make_numpy_generator_global, numpy_generator_now
+
+
+def fit(
+    recipes: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    seeds: int | Iterable[int] | None = None,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: str | int = "auto",
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: Shuffle = True,
+    class_weight: Mapping[int, float] | None = None,
+    sample_weight: Any = None,
+    devices: int | None = None,
+    **not_yet: Any,
+) -> Any:
+    """Trains recipes × seeds together; each run gets what `model.fit` would have given it.
+
+    The run (recipe, seed) equals `keras.utils.set_random_seed(seed); model = build(); model.fit(...)` up to float
+    rounding: initial weights, batch orders, dropout masks, logs. The arguments mean what they mean to `model.fit`.
+
+    Args:
+        recipes: One compiled model, one function that builds and compiles one, or a mapping of names to either.
+        x: Inputs: an array, or a list or dict of arrays, with rows first.
+        y: Targets, alike.
+        seeds: A number n for the seeds 0 … n−1, or the seeds themselves. A builder is called under each seed; a
+            given model is built anew from its configuration, with new weights. None, the default: models are
+            trained in place from the weights they have, one after another as far as random draws go, so that the
+            call can stand for a loop over `model.fit`.
+        batch_size: Rows of a batch; 32 if None, as in Keras.
+        epochs: Passes over the training rows.
+        verbose: 0 silent; else a progress bar on standard error if that is a terminal.
+        validation_split: The share of the rows to validate on: the *last* rows, before any shuffling, as in Keras.
+        validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on instead.
+        shuffle: Whether to draw a new order of rows each epoch; `"batch"` only within each batch.
+        class_weight: Class -> weight of its rows in the training loss.
+        sample_weight: A weight for each row in the training loss.
+        devices: Train on at most this many devices; all by default. It changes numbers by rounding only.
+        **not_yet: Arguments of `model.fit` that are not supported yet are refused by name.
+
+    Returns:
+        A mapping of runs. Keys are `(recipe, seed)`; seeds alone where one builder or model was given instead of a
+        mapping; recipe names where `seeds` is None. One given model without seeds gives its run itself.
+
+    Raises:
+        BackendError: Keras does not run on JAX, or JAX computes wrongly here.
+        DataError: The arrays, seeds or options cannot be trained on. Nothing was trained.
+        RecipeError: A recipe does not build or does not fit the data. Nothing was trained.
+        NotSupportedError: `model.fit` could do this, Kohort does not yet. Nothing was trained.
+
+    >>> runs = kohort.fit(recipes, x, y, seeds=20, epochs=50, validation_split=0.2)  # doctest: +SKIP
+    >>> runs["dropout", 3].history["val_accuracy"]  # doctest: +SKIP
+    """
+    check_backend()
+    _check_options(epochs, batch_size, not_yet)
+    asked, named = as_recipes(recipes)
+    wanted = None if seeds is None else as_seeds(seeds)
+    size = batch_size or 32
+    training, validation = fit_arrays(
+        x,
+        y,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        validation_split=validation_split,
+        validation_data=validation_data,
+        batch_size=size,
+    )
+    options = Training(training, size, shuffle)
+    steps = -(-training.rows // size)
+    params = {"verbose": verbose, "epochs": epochs, "steps": steps}
+    with nullcontext(silent) if verbose == 0 else Bar() as listener:
+        if wanted is None:
+            trained = _fit_in_place(asked, options, validation, epochs, params, listener, devices)
+        else:
+            data = Data(training, validation)
+            trained = fit_members(asked, wanted, options, data, epochs, params, listener, devices)
+    return _keyed(trained, asked, named, wanted)
+
+
+def _check_options(epochs: int, batch_size: int | None, not_yet: Mapping[str, Any]) -> None:
+    if not_yet:
+        name = next(iter(not_yet))
+        known = {
+            "callbacks", "initial_epoch", "steps_per_epoch", "validation_steps", "validation_batch_size",
+            "validation_freq",
+        }  # fmt: skip
+        if name in known:
+            raise NotSupportedError(
+                f"kohort.fit does not support {name}= yet. Got {name}={not_yet[name]!r}. "
+                "Leave it out, or train with model.fit."
+            )
+        raise TypeError(f"kohort.fit() got an unexpected keyword argument {name!r}")
+    for name, value in (("epochs", epochs), ("batch_size", 32 if batch_size is None else batch_size)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+            raise DataError(f"{name} must be a whole number of at least 1. Got {value!r}.")
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A group of recipes after training.
+
+    Attributes:
+        group: What its recipes share.
+        models: One built model per recipe.
+        members: Who trained.
+        results: How each came out, in the order of the members.
+    """
+
+    group: Group
+    models: list[keras.Model]
+    members: list[Member]
+    results: list[Trained]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Runs in the order of recipes and seeds, and the cohorts in which they trained."""
+
+    runs: list[Run]
+    cohorts: list[Cohort]
+
+
+def fit_members(
+    recipes: Sequence[Recipe],
+    seeds: Sequence[int],
+    options: Training,
+    data: Data,
+    epochs: int,
+    params: dict[str, Any],
+    listener: Listener,
+    devices: int | None = None,
+) -> Fitted:
+    """Trains every recipe under every seed.
+
+    Args:
+        recipes: What to train.
+        seeds: With which seeds.
+        options: How batches are drawn; its arrays are what a model sees when it is built.
+        data: What is trained on; where rows differ by member, member i is seed i of every recipe.
+        epochs: How many epochs.
+        params: `History.params` of the runs.
+        listener: Hears of progress.
+        devices: At most so many.
+    """
+    counter = Counter(listener, epochs * len(recipes) * len(seeds))
+    built, traced = [], []
+    for recipe in recipes:
+        counter.say(f"building {recipe.name}")
+        if recipe.given is not None:
+            check_can_train(recipe.given, recipe.name)
+        own = Recipients(recipe.build, recipe.name, seeds, options)
+        built.append(own)
+        traced.append(_traced(own.model, recipe.name, options, data.validation_of_a_member))
+    groups = groups_of(traced, [recipe.name for recipe in recipes])
+    runs: dict[tuple[int, int], Run] = {}
+    cohorts: list[Cohort] = []
+    for group in groups:
+        members = [
+            Member(position, seed, state, orders)
+            for position, index in enumerate(group.recipes)
+            for seed, state, orders in zip(seeds, built[index].states, built[index].orders, strict=True)
+        ]
+        own_data = data.of([*range(len(seeds))] * len(group.recipes))
+        names = tuple(recipes[index].name for index in group.recipes)
+        progress = counter.cohort(names, len(members))
+        results = train_group(group, members, own_data, epochs, progress=progress, devices=devices)
+        cohorts.append(Cohort(group, [built[index].model for index in group.recipes], members, results))
+        for member, result in zip(members, results, strict=True):
+            index = group.recipes[member.recipe]
+            assert member.seed is not None
+            rebuild = _Rebuild(recipes[index], member.seed, options, result, traced[index].logs, params)
+            run = _run(recipes[index].name, member.seed, built[index].model, result, traced[index], params, rebuild)
+            runs[index, seeds.index(member.seed)] = run
+    return Fitted([runs[key] for key in sorted(runs)], cohorts)
+
+
+def _fit_in_place(
+    recipes: Sequence[Recipe],
+    options: Training,
+    validation: Arrays | None,
+    epochs: int,
+    params: dict[str, Any],
+    listener: Listener,
+    devices: int | None,
+) -> Fitted:
+    """Trains given models from the weights they have, drawing what a loop over `fit` would draw, in its order."""
+    counter = Counter(listener, epochs * len(recipes))
+    models: list[keras.Model] = []
+    for recipe in recipes:
+        model = recipe.given if recipe.given is not None else build_model(recipe.build, recipe.name, None)
+        check_can_train(model, recipe.name)
+        models.append(model)
+    orders = []
+    for recipe, model in zip(recipes, models, strict=True):
+        own = finish_building(model, recipe.name, options)
+        orders.append(own)
+        ahead = BatchOrders(own.rows, own.batch_size, own.shuffle, numpy_generator_now())
+        for _ in range(epochs):
+            ahead.next_epoch()
+        make_numpy_generator_global(ahead.generator)
+    _refuse_shared_variables(recipes, models)
+    traced = [_traced(m, r.name, options, validation) for r, m in zip(recipes, models, strict=True)]
+    groups = groups_of(traced, [recipe.name for recipe in recipes])
+    runs: dict[int, Run] = {}
+    cohorts: list[Cohort] = []
+    for group in groups:
+        members = [Member(i, None, state_of(models[index]), orders[index]) for i, index in enumerate(group.recipes)]
+        progress = counter.cohort(tuple(recipes[index].name for index in group.recipes), len(members))
+        data = Data(options.arrays, validation)
+        results = train_group(group, members, data, epochs, progress=progress, devices=devices)
+        cohorts.append(Cohort(group, [models[index] for index in group.recipes], members, results))
+        for index, result in zip(group.recipes, results, strict=True):
+            model = models[index]
+            rebuild = _Given(model)
+            runs[index] = _run(recipes[index].name, None, model, result, traced[index], params, rebuild)
+            _leave_as_fit_does(model, result, traced[index].logs, params)
+    return Fitted([runs[index] for index in sorted(runs)], cohorts)
+
+
+def _traced(model: keras.Model, name: str, options: Training, validation: Arrays | None) -> Traced:
+    check_labels(model, name, options.arrays, "y")
+    if validation is not None:
+        check_labels(model, name, validation, "validation y")
+    return trace(model, name, options.arrays, validation, options.batch_size)
+
+
+def _refuse_shared_variables(recipes: Sequence[Recipe], models: Sequence[keras.Model]) -> None:
+    owner: dict[int, str] = {}
+    for recipe, model in zip(recipes, models, strict=True):
+        for variable in variables(model):
+            other = owner.setdefault(id(variable), recipe.name)
+            if other != recipe.name:
+                raise RecipeError(
+                    f"recipes {other!r} and {recipe.name!r} share the variable {variable.path!r}, so one would train "
+                    "the other's weights. Give each its own layers and optimizer, or train them one after another."
+                )
+
+
+@dataclass(frozen=True)
+class _Given:
+    model: keras.Model
+
+    def __call__(self) -> keras.Model:
+        return self.model
+
+
+@dataclass(frozen=True)
+class _Rebuild:
+    """Builds a run's model anew and gives it the trained state."""
+
+    recipe: Recipe
+    seed: int
+    options: Training
+    result: Trained
+    logs: tuple[str, ...]
+    params: dict[str, Any]
+
+    def __call__(self) -> keras.Model:
+        with keras_randomness_restored():
+            model, _ = build_member(self.recipe.build, self.recipe.name, self.seed, self.options)
+        _leave_as_fit_does(model, self.result, self.logs, self.params)
+        return model
+
+
+def _leave_as_fit_does(model: keras.Model, result: Trained, logs: Sequence[str], params: dict[str, Any]) -> None:
+    put_state(model, finalized(model, result.state))
+    history = keras.callbacks.History()
+    history.set_params(params)
+    history.set_model(model)
+    history.history = _history(result.logs, logs)
+    history.epoch = list(range(len(result.logs)))
+    model.history = history
+    model.stop_training = False
+
+
+def _history(logs: np.ndarray, names: Sequence[str]) -> dict[str, list[float]]:
+    """Keras' `History.history`: log name -> one value per epoch."""
+    return {name: [float(value) for value in logs[:, names.index(name)]] for name in history_order(names)}
+
+
+def history_order(names: Sequence[str]) -> list[str]:
+    """The order in which Keras' history has these logs: training's by name, then validation's by name."""
+    return sorted(names, key=lambda name: (name.startswith("val_"), name))
+
+
+def _run(
+    name: str,
+    seed: int | None,
+    model: keras.Model,
+    result: Trained,
+    traced: Traced,
+    params: dict[str, Any],
+    rebuild: Any,
+) -> Run:
+    state = finalized(model, result.state)
+    weights = tuple(state[position] for position in weight_positions(model))
+    history = _history(result.logs, traced.logs)
+    return Run(name, seed, history, Outcome(result.diverged_at), weights, params, rebuild)
+
+
+def _keyed(fitted: Fitted, recipes: Sequence[Recipe], named: bool, seeds: Sequence[int] | None) -> Any:
+    if seeds is None and not named:
+        return fitted.runs[0]
+    told: dict[str, Any] = {
+        "cohorts": [tuple(recipes[i].name for i in cohort.group.recipes) for cohort in fitted.cohorts],
+        "separate": [reason for cohort in fitted.cohorts for reason in cohort.group.why_separate],
+    }
+    if seeds is None:
+        return Runs({run.recipe: run for run in fitted.runs}, **told)
+    if not named:
+        return Runs({run.seed: run for run in fitted.runs}, **told)
+    return Runs({(run.recipe, run.seed): run for run in fitted.runs}, **told)

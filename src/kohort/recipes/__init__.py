@@ -1,0 +1,1 @@
+"""What is trained: recipes, the techniques they are made of, and networks to apply them to."""

@@ -1,0 +1,85 @@
+"""A recipe: one way to train a network."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from kohort.errors import RecipeError
+
+Builder = Callable[[], keras.Model]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train a network.
+
+    Attributes:
+        name: What reports call it.
+        build: Returns a new compiled `keras.Model`.
+        given: The user's own model where one was given instead of a builder; else None.
+    """
+
+    name: str
+    build: Builder
+    given: keras.Model | None = None
+
+
+def as_recipes(recipes: Any) -> tuple[tuple[Recipe, ...], bool]:
+    """The recipes that an argument `recipes` means.
+
+    Args:
+        recipes: A compiled model, a builder, or a mapping of names to either.
+
+    Returns:
+        The recipes, and whether there were several with names of their own (a mapping).
+
+    Raises:
+        RecipeError: It is neither, or there is none.
+    """
+    if isinstance(recipes, Mapping):
+        if not recipes:
+            raise RecipeError("recipes must hold at least one recipe. Got an empty mapping.")
+        return tuple(_recipe(str(name), given) for name, given in recipes.items()), True
+    name = getattr(recipes, "name", getattr(recipes, "__name__", "model"))
+    if name == "<lambda>":
+        name = "model"
+    return (_recipe(str(name), recipes),), False
+
+
+def _recipe(name: str, given: Any) -> Recipe:
+    if isinstance(given, Recipe):
+        return Recipe(name, given.build, given.given)
+    if isinstance(given, keras.Model):
+        model = given
+        return Recipe(name, lambda: cloned(model, name), model)
+    if callable(given):
+        build: Any = given
+        return Recipe(name, build)
+    raise RecipeError(
+        f"recipe {name!r} must be a compiled keras.Model or a function that returns one. "
+        f"Got {type(given).__name__}. For example: {{'dropout': lambda: build(rate=0.5)}}."
+    )
+
+
+def cloned(model: keras.Model, name: str) -> keras.Model:
+    """A new model of the same configuration, compiled alike, with weights of its own.
+
+    Raises:
+        RecipeError: The model's configuration does not travel; a builder is needed.
+    """
+    try:
+        twin = type(model).from_config(model.get_config())
+        compiled = model.get_compile_config()
+        if compiled is None:
+            raise ValueError("it was compiled with objects that do not serialise")
+        twin.compile_from_config(compiled)
+    except Exception as error:
+        raise RecipeError(
+            f"recipe {name!r}: a model given with seeds is built anew under each seed from its configuration, and "
+            f"this one cannot be: {error}. Pass a function that builds and compiles it instead."
+        ) from error
+    if not twin.compiled:
+        raise RecipeError(f"recipe {name!r} must be a compiled model. Call model.compile(...) before kohort.fit.")
+    return twin

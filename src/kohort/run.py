@@ -1,0 +1,147 @@
+"""A run, one recipe trained with one seed, as a frozen record; nothing here needs Keras or JAX.
+
+This is the waist of the house: the making half (data, recipes, cohorts) ends in runs, and the reading half
+(statistics, reports) begins with them.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from kohort.errors import KohortError
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        diverged_at: The epoch (from 0) at whose end the loss or a weight was first not finite; None if none was.
+    """
+
+    diverged_at: int | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run ended with finite losses and weights."""
+        return self.diverged_at is None
+
+    def __str__(self) -> str:
+        return "finished" if self.finished else f"diverged at epoch {self.diverged_at}"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a run's final weights do on rows that it neither trained nor validated on.
+
+    Attributes:
+        rows: The numbers of these rows in the dataset, of shape (rows,).
+        correct: Whether the class was right, bool of shape (rows,).
+    """
+
+    rows: np.ndarray
+    correct: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        """The share of rows whose class was right, in [0, 1]."""
+        return float(self.correct.mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One recipe trained with one seed.
+
+    Attributes:
+        recipe: The recipe's name.
+        seed: The seed, or None where given models were trained from the weights they had.
+        history: Keras' `History.history`: log name -> one value per epoch.
+        outcome: How it ended.
+        weights: The weights as `model.get_weights()` orders them, after the last epoch.
+        params: Keras' `History.params`: epochs, steps per epoch, verbosity.
+        test: How the final weights do on test rows; None where there are none.
+    """
+
+    recipe: str
+    seed: int | None
+    history: dict[str, list[float]]
+    outcome: Outcome
+    weights: tuple[np.ndarray, ...] = field(repr=False)
+    params: dict[str, Any] = field(repr=False)
+    rebuild: Callable[[], Any] | None = field(default=None, repr=False)
+    test: Evaluation | None = field(default=None, repr=False)
+
+    @property
+    def epoch(self) -> list[int]:
+        """The epochs trained, from 0, like Keras' `History.epoch`."""
+        return list(range(len(next(iter(self.history.values()), []))))
+
+    def model(self) -> Any:
+        """The trained model, an ordinary compiled `keras.Model`, with its optimiser's state: it saves, predicts
+        and goes on with `fit`.
+
+        Where given models were trained (no seeds) it is the very model; else it is built anew at each call.
+        """  # noqa: D205
+        if self.rebuild is None:
+            raise KohortError(
+                f"the run of recipe {self.recipe!r} with seed {self.seed} carries no way to build its model. "
+                "Build it yourself and call set_weights(run.weights)."
+            )
+        return self.rebuild()
+
+
+def first_not_finite(values: Sequence[float]) -> int | None:
+    """The index of the first value that is NaN or infinite; None if all are finite."""
+    return next((index for index, value in enumerate(values) if not math.isfinite(value)), None)
+
+
+class Runs(Mapping[Key, Run], Generic[Key]):
+    """Runs by key, in the order of the recipes and then of the seeds.
+
+    The key is `(recipe, seed)`; where only one recipe was given it is the seed, and where no seeds were given it
+    is the recipe's name.
+
+    Args:
+        runs: Key -> run.
+        separate: Why recipes did not train in one program, a sentence for each cohort after the first.
+        cohorts: The recipes that trained together, a tuple of names per cohort.
+    """
+
+    def __init__(
+        self,
+        runs: Mapping[Key, Run],
+        *,
+        cohorts: Sequence[tuple[str, ...]] = (),
+        separate: Sequence[str] = (),
+    ):
+        self._runs = dict(runs)
+        self.cohorts = tuple(cohorts)
+        self.separate = tuple(separate)
+
+    def __getitem__(self, key: Key) -> Run:
+        try:
+            return self._runs[key]
+        except KeyError:
+            known = ", ".join(map(repr, list(self._runs)[:6])) + (", …" if len(self) > 6 else "")
+            raise KeyError(f"no run {key!r}; there are {len(self)} runs: {known}") from None
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._runs)
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def of(self, recipe: str) -> list[Run]:
+        """The runs of one recipe, in the order of the seeds."""
+        return [run for run in self.values() if run.recipe == recipe]
+
+    def __repr__(self) -> str:
+        recipes = list(dict.fromkeys(run.recipe for run in self.values()))
+        diverged = sum(not run.outcome.finished for run in self.values())
+        told = f", {diverged} diverged" if diverged else ""
+        return f"<{len(self)} runs of {len(recipes)} recipes ({', '.join(recipes)}){told}>"

@@ -1,0 +1,80 @@
+"""The process that Kohort runs in: Keras on JAX, a CPU device for each core, a JAX that computes rightly.
+
+`prepare` runs when `kohort` is imported and imports neither Keras nor JAX; it only tells them, through their own
+environment variables, what to start with. What the user has set, or already started, is never changed.
+"""
+
+import os
+import sys
+import warnings
+from importlib import metadata
+
+from kohort.errors import BackendError
+
+WRONG_ON_CPU = {"0.10.2": "https://github.com/jax-ml/jax/issues/39103"}
+"""jaxlib versions that silently compute wrong numbers on CPU."""
+
+CURE = "--xla_cpu_experimental_ynn_fusion_type="
+"""The XLA flag that makes them right; it slows small matrix products 1.2–1.5 times, so it is set nowhere else."""
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def prepare() -> None:
+    """Chooses the JAX backend, one CPU device per core and, for a jaxlib known to be wrong, the flag that cures it."""
+    if "keras" not in sys.modules:
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+    if "jax" not in sys.modules:
+        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(cores()))
+        if installed("jaxlib") in WRONG_ON_CPU and CURE not in os.environ.get("XLA_FLAGS", ""):
+            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {CURE}".strip()
+
+
+def installed(package: str) -> str | None:
+    """The version of an installed package, without importing it."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def check_backend() -> None:
+    """Refuses a backend other than JAX and a jaxlib that computes wrongly; warns where a core lies idle.
+
+    Raises:
+        BackendError: With what to put on which line.
+    """
+    keras = sys.modules.get("keras")
+    backend = keras.backend.backend() if keras is not None else os.environ.get("KERAS_BACKEND", "jax")
+    if backend != "jax":
+        raise BackendError(
+            f"Keras must run on JAX for Kohort. Got the backend {backend!r}. Put `import kohort` before the first "
+            "import of keras, or start Python with KERAS_BACKEND=jax, and remove another KERAS_BACKEND."
+        )
+    version = installed("jaxlib")
+    if version in WRONG_ON_CPU and CURE not in os.environ.get("XLA_FLAGS", ""):
+        raise BackendError(
+            f"jaxlib {version} silently computes wrong numbers on CPU ({WRONG_ON_CPU[version]}). "
+            f"Install another (pip install 'jax!={version}'), or start Python with XLA_FLAGS={CURE}"
+        )
+    _warn_of_idle_cores()
+
+
+_told: set[str] = set()
+
+
+def _warn_of_idle_cores() -> None:
+    jax = sys.modules.get("jax")
+    if jax is None or jax.default_backend() != "cpu":
+        return
+    devices, wanted = jax.local_device_count(), cores()
+    if devices == 1 < wanted and "devices" not in _told and "JAX_NUM_CPU_DEVICES" not in os.environ:
+        _told.add("devices")
+        warnings.warn(
+            f"JAX was started before Kohort could ask for {wanted} CPU devices, so cohorts train on one. The numbers "
+            "are the same; for the speed of all cores put `import kohort` before the first import of jax or keras.",
+            stacklevel=4,
+        )

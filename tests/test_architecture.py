@@ -1,0 +1,123 @@
+"""The import rule of the house: who may know whom. Read from the source, so that nothing has to be imported."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "kohort"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+GROUND = {"errors", "seeds", "run", "runtime", "progress"}
+MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
+    "data": set(),
+    "recipes": set(),
+    "cohort": set(),
+    "fitting": {"cohort", "recipes"},
+    "study": {"data", "recipes", "cohort", "fitting"},
+    "statistics": set(),
+    "report": {"statistics"},
+    "cli": {"data", "recipes", "cohort", "fitting", "study", "statistics", "report"},
+}
+DOORS = {  # a dependency -> where alone it may be imported
+    "jax": {"cohort", "study"},
+    "keras": {"cohort", "recipes", "fitting", "study"},
+    "sklearn": {"data"},
+    "scipy": {"statistics"},
+    "altair": {"report"},
+    "vl_convert": {"report"},
+    "jinja2": {"report"},
+    "typer": {"cli"},
+}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def imports(path: Path, everywhere: bool = True) -> set[str]:
+    """Modules that a file imports; only while it is being loaded, unless `everywhere`."""
+    tree = ast.parse(path.read_text())
+    body = ast.walk(tree) if everywhere else iter(tree.body)
+    found: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {module_of(file) for file in FILES}
+            found |= {name if name in modules else node.module for name in names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_import_rule(path: Path) -> None:
+    own = room(module_of(path))
+    for module in imports(path):
+        if not module.startswith("kohort"):
+            continue
+        other = room(module)
+        if own in GROUND:
+            assert other in GROUND, f"{own} is ground and must not know {module}"
+        elif own:
+            assert other in GROUND | {own, ""} | MAY_IMPORT[own], f"{own} must not know {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_one_door_for_each_dependency(path: Path) -> None:
+    own = room(module_of(path))
+    for module in imports(path):
+        package = module.split(".")[0]
+        if package in DOORS and not (own == "cli" and package in {"jax", "keras"}):
+            assert own in DOORS[package], f"{package} is imported in {module_of(path)}"
+
+
+def test_no_import_cycle() -> None:
+    graph = {module_of(path): {m for m in imports(path, everywhere=False) if m.startswith("kohort")} for path in FILES}
+    graph["kohort"] = {"kohort.runtime"}  # the rest of it is loaded lazily
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join([*trail, module])
+        if module in done:
+            return
+        for other in graph.get(module, ()):
+            if other != "kohort":
+                visit(other, (*trail, module))
+        done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+def test_every_room_and_ground_module_is_in_the_rule() -> None:
+    rooms = {room(module_of(path)) for path in FILES} - {""}
+    assert rooms == GROUND | set(MAY_IMPORT)
+
+
+def test_only_the_command_line_imports_inside_functions() -> None:
+    for path in FILES:
+        if room(module_of(path)) == "cli":
+            continue
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef):
+                inside = [node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]
+                assert not inside, f"{module_of(path)}.{function.name} imports inside"
+
+
+def test_no_path_of_a_machine_and_no_registry_in_any_file() -> None:
+    root = SOURCE.parents[1]
+    suffixes = {".py", ".toml", ".md", ".jinja", ".yml", ".json"}
+    parts = ("src", "tests", "benchmarks", "examples", "docs")
+    told = re.compile(r"/(?:home|root|Users|work|tmp)/\w|files\.pythonhosted|pypi\.org|registry\.npmjs")
+    for folder in parts:
+        for path in (root / folder).rglob("*"):
+            if path.suffix in suffixes and path != Path(__file__):
+                found = told.search(path.read_text("utf-8"))
+                assert not found, f"{path.relative_to(root)}: {found and found.group()}"

@@ -1,0 +1,136 @@
+"""The command line as a user runs it: a process of its own, text on standard output, progress on standard error."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import kohort
+
+
+def kohort_(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from kohort.cli.app import main; main()", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=folder, check=False)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    folder = tmp_path_factory.mktemp("compare")
+    words = ["compare", "digits", "--recipes", "none,dropout=0.5", "--seeds", "3", "--epochs", "2"]
+    return kohort_(*words, folder=folder), folder
+
+
+def test_help_is_instant_and_names_the_commands() -> None:
+    started = time.perf_counter()
+    done = kohort_("--help")
+    assert time.perf_counter() - started < 5.0  # a second at most; JAX and Keras alone would take three
+    assert done.returncode == 0
+    assert "compare" in done.stdout
+    assert "doctor" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["compare", "doctor"])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    done = kohort_(command, "--help")
+    assert done.returncode == 0
+    assert f"Example: kohort {command}" in done.stdout
+
+
+def test_version() -> None:
+    assert kohort_("--version").stdout.strip() == f"kohort {kohort.__version__}"
+
+
+@pytest.mark.slow
+def test_compare_prints_a_table_and_writes_a_report(compared: tuple) -> None:
+    done, folder = compared
+    assert done.returncode == 0, done.stderr
+    assert "3 seeds, 357 test rows" in done.stdout
+    assert "difference from none (95 %)" in done.stdout
+    assert "dropout 0.5" in done.stdout
+    assert "The textbook's loop (seed 0 alone, best validation epoch) would have printed none 0." in done.stdout
+    assert "6 runs in " in done.stdout
+    page = (folder / "report.html").read_text("utf-8")
+    assert "none, dropout 0.5 on digits" in page
+    assert (
+        "kohort compare digits --recipes none,dropout=0.5 --seeds 3 --epochs 2 --batch-size 32 --baseline none" in page
+    )
+
+
+@pytest.mark.slow
+def test_json_holds_the_numbers_and_comes_out_the_same_again(tmp_path: Path) -> None:
+    words = ["compare", "iris", "--recipes", "none,l2", "--seeds", "2", "--epochs", "2", "--batch-size", "8"]
+    one, other = (kohort_(*words, "--json", "--quiet", "--report", str(tmp_path / "r.html")) for _ in range(2))
+    assert one.stderr == ""
+    result = json.loads(one.stdout)
+    assert result["plan"]["dataset"][0] == "iris"
+    assert [recipe["recipe"] for recipe in result["recipes"]] == ["none", "l2 0.001"]
+    assert all(len(recipe["test"]) == 2 for recipe in result["recipes"])
+    assert result["recipes"][1]["difference"]["n"] == 2
+    again = json.loads(other.stdout)
+    assert result.pop("seconds") > 0
+    assert again.pop("seconds") > 0
+    assert result == again
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compare", "digit"], "kohort: no dataset is called 'digit'. Did you mean 'digits'?"),
+        (["compare", "digits", "--recipes", "l3"], "kohort: no recipe is called 'l3'. Did you mean 'l2'?"),
+        (["compare", "digits", "--seeds", "0"], "Got seeds=0"),
+        (["compare", "digits", "--batch-size", "1000"], "Got 1797 rows and batch_size=1000"),
+        (["compare", "digits", "--baseline", "l1"], "the baseline must be one of the recipes"),
+        (["compare", "digits", "--report", "no/such/folder/r.html"], "the report's folder must exist"),
+    ],
+)
+def test_what_is_refused_is_one_line_and_exit_code_two(words: list[str], message: str, tmp_path: Path) -> None:
+    done = kohort_(*words, folder=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_doctor_finds_this_machine_fit() -> None:
+    done = kohort_("doctor")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("  right  ") == 5
+    assert "Fit for Kohort." in done.stdout
+
+
+def test_doctor_is_loud_where_jax_computes_wrongly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import typer
+
+    from kohort.cli.doctor import doctor
+    from kohort.cohort import selfcheck
+
+    right = selfcheck._check
+
+    def wrong_sums(name: str, by_jax, by_numpy, *inputs) -> selfcheck.Check:  # type: ignore[no-untyped-def]
+        return right(name, lambda *arrays: by_jax(*arrays) * 1.01, by_numpy, *inputs)
+
+    monkeypatch.setattr(selfcheck, "_check", wrong_sums)
+    with pytest.raises(typer.Exit) as stopped:
+        doctor()
+    said = capsys.readouterr()
+    assert stopped.value.exit_code == 3
+    assert said.out.count("  WRONG  ") == 5
+    assert "Cure: pip install" in said.err
+
+
+def test_the_selfcheck_tells_a_nan_from_a_right_number() -> None:
+    import jax.numpy as jnp
+    import numpy as np
+
+    from kohort.cohort.selfcheck import _check
+
+    ones = np.ones(3, np.float32)
+    assert not _check("nan", lambda x: x * jnp.nan, lambda x: x, ones).right
+    assert not _check("off", lambda x: x * 1.002, lambda x: x, ones).right
+    assert _check("same", lambda x: x, lambda x: x, ones).right

@@ -1,0 +1,171 @@
+"""Which recipes share a program, and that members of a program know nothing of one another."""
+
+import logging
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import kohort
+from tests.networks import TEXTBOOK, small
+from tests.test_equality import build_small, largest_gap, twelve
+
+pytestmark = pytest.mark.slow
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture
+def one_hot(digits: Arrays) -> Arrays:
+    return digits[0][:128], np.eye(10, dtype=np.float32)[digits[1][:128]]
+
+
+class Compilations(logging.Handler):
+    """Counts what XLA compiles, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message.startswith("Finished XLA compilation of "):
+            self.names.append(message.split()[4])
+
+    def __enter__(self) -> "Compilations":
+        jax.config.update("jax_log_compiles", True)
+        logger = logging.getLogger("jax")
+        self._propagated, logger.propagate = logger.propagate, False
+        logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        jax.config.update("jax_log_compiles", False)
+        logger = logging.getLogger("jax")
+        logger.removeHandler(self)
+        logger.propagate = self._propagated
+
+
+def test_twelve_strengths_compile_one_training_program(one_hot: Arrays) -> None:
+    recipes = {name: build_small(options) for name, options in twelve().items()}
+    with Compilations() as compiled:
+        runs = kohort.fit(recipes, *one_hot, seeds=2, epochs=4, validation_split=0.25, verbose=0)
+    assert compiled.names.count("jit(train_cohort)") == 1
+    assert not any("step" in name for name in compiled.names)  # nor does Keras compile one of its own
+    assert runs.cohorts == (tuple(recipes),)
+    assert len({run.history["loss"][-1] for run in runs.values()}) == 24
+
+
+def test_two_programs_where_more_than_numbers_differ_and_why(one_hot: Arrays) -> None:
+    recipes = {
+        "plain": lambda: small(),
+        "wide": lambda: small(width=20),
+        "decayed": lambda: small(weight_decay=0.1),
+    }
+    with Compilations() as compiled:
+        runs = kohort.fit(recipes, *one_hot, seeds=1, verbose=0)
+    assert compiled.names.count("jit(train_cohort)") == 2
+    assert runs.cohorts == (("plain", "decayed"), ("wide",))
+    assert runs.separate == (
+        "wide and plain are separate programs: an array of the training state is float32[64, 16] in one and "
+        "float32[64, 20] in another",
+    )
+
+
+def test_members_are_not_copies(digits: Arrays) -> None:
+    runs = kohort.fit(TEXTBOOK, *digits, seeds=4, verbose=0)
+    for recipe in TEXTBOOK:
+        kernels = [runs[recipe, seed].weights[0] for seed in range(4)]
+        for a in range(4):
+            for b in range(a):
+                assert np.abs(kernels[a] - kernels[b]).mean() > 0.05
+
+
+def test_members_do_not_share_masks(digits: Arrays) -> None:
+    """Two members that are equal in all but the seed of their masks, and drop half of the inputs."""
+
+    def build(mask: int) -> keras.Model:
+        model = keras.Sequential(
+            [
+                layers.Input((64,)),
+                layers.Dropout(0.5, seed=mask),
+                layers.Dense(10, activation="softmax", kernel_initializer="zeros"),
+            ]
+        )
+        model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+        return model
+
+    recipes = {"a": lambda: build(1), "b": lambda: build(2), "a again": lambda: build(1)}
+    runs = kohort.fit(recipes, *digits, seeds=[0], verbose=0)
+    assert runs.cohorts == (("a", "b", "a again"),)
+    assert largest_gap(runs["a", 0].weights, runs["b", 0].weights) > 1e-3
+    assert largest_gap(runs["a", 0].weights, runs["a again", 0].weights) == 0.0
+
+
+def test_a_member_that_diverges_changes_nobody_else_by_a_bit(one_hot: Arrays) -> None:
+    good = {f"rate {r}": build_small({"rate": r, "learning_rate": 0.01}) for r in (0.1, 0.2, 0.3)}
+    bad = {"wild": build_small({"rate": 0.2, "learning_rate": 1e38, "l2": 1e30})}
+    options: dict[str, Any] = {"seeds": 3, "epochs": 4, "validation_split": 0.25, "verbose": 0}
+    names = list(good)
+    mixed = {names[0]: good[names[0]], **bad, names[1]: good[names[1]], names[2]: good[names[2]]}
+    runs, alone = kohort.fit(mixed, *one_hot, **options), kohort.fit(good, *one_hot, **options)
+    assert len(runs.cohorts) == 1
+    for seed in range(3):
+        wild = runs["wild", seed]
+        assert not wild.outcome.finished
+        assert wild.outcome.diverged_at == 0
+        assert str(wild.outcome) == "diverged at epoch 0"
+    for key, run in alone.items():
+        assert run.outcome.finished
+        assert runs[key].history == run.history
+        assert largest_gap(runs[key].weights, run.weights) == 0.0
+
+
+def test_order_and_number_of_members_change_no_bit(digits: Arrays) -> None:
+    options: dict[str, Any] = {"epochs": 2, "validation_split": 0.2, "verbose": 0}
+    build = {"dropout": TEXTBOOK["dropout"]}
+    many = kohort.fit(build, *digits, seeds=[0, 1, 2, 3, 4, 5, 6], **options)
+    few = kohort.fit(build, *digits, seeds=[5, 2], **options)
+    single = kohort.fit(build, *digits, seeds=[5], **options)
+    for runs, seeds in ((few, (5, 2)), (single, (5,))):
+        for seed in seeds:
+            assert runs["dropout", seed].history == many["dropout", seed].history
+            assert largest_gap(runs["dropout", seed].weights, many["dropout", seed].weights) == 0.0
+
+
+def test_recipes_in_another_order_give_the_same(one_hot: Arrays) -> None:
+    recipes = {f"l2 {s}": build_small({"l2": s}) for s in (0.0, 1e-3, 1e-1)}
+    options: dict[str, Any] = {"seeds": 2, "epochs": 2, "verbose": 0}
+    one, other = (kohort.fit(given, *one_hot, **options) for given in (recipes, dict(reversed(list(recipes.items())))))
+    assert list(one) == [(name, seed) for name in recipes for seed in (0, 1)]
+    for key in one:
+        assert largest_gap(one[key].weights, other[key].weights) <= 1e-6
+
+
+def test_members_vectorised_equal_members_mapped(digits: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layout of accelerators, on CPU: equal to rounding."""
+    import kohort.cohort.train as train
+
+    mapped = kohort.fit(TEXTBOOK, *digits, seeds=3, epochs=2, validation_split=0.2, verbose=0)
+    plan_for = train.plan_for
+    monkeypatch.setattr(train, "plan_for", lambda *a, **k: plan_for(*a, **k, layout="vmap"))
+    vectorised = kohort.fit(TEXTBOOK, *digits, seeds=3, epochs=2, validation_split=0.2, verbose=0)
+    for key, run in mapped.items():
+        np.testing.assert_allclose(run.history["val_loss"], vectorised[key].history["val_loss"], atol=1e-5)
+        assert largest_gap(run.weights, vectorised[key].weights) <= 1e-5
+
+
+def test_the_number_of_epochs_per_call_changes_no_bit(digits: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
+    import kohort.cohort.train as train
+
+    options: dict[str, Any] = {"seeds": 3, "epochs": 5, "validation_split": 0.2, "verbose": 0}
+    build = {"batchnorm": TEXTBOOK["batchnorm"]}
+    usual = kohort.fit(build, *digits, **options)
+    monkeypatch.setattr(train, "SECONDS_PER_CALL", 0.0)  # one epoch a call
+    slow = kohort.fit(build, *digits, **options)
+    for key, run in usual.items():
+        assert run.history == slow[key].history
+        assert largest_gap(run.weights, slow[key].weights) == 0.0

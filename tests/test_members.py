@@ -1,0 +1,112 @@
+"""Members that are redrawn instead of built have, to the bit, the weights that Keras would have given them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from kohort.cohort.arrays import fit_arrays
+from kohort.cohort.capture import state_of
+from kohort.cohort.members import Recipients, Redraw, Training, build_member, keras_randomness_restored
+from tests.networks import TEXTBOOK
+
+layers: Any = keras.layers  # Keras' own annotations are too narrow
+initializers: Any = keras.initializers
+
+X = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+Y = (np.arange(64) % 10).astype(np.int32)
+
+
+def training(shuffle: bool = True) -> Training:
+    arrays, _ = fit_arrays(X, Y, batch_size=32)
+    return Training(arrays, 32, shuffle)
+
+
+def compiled(*stack: Any, optimizer: str = "adam") -> keras.Model:
+    model = keras.Sequential([*stack, layers.Dense(10, activation="softmax")])
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+def twice_the_same() -> keras.Model:
+    shared = initializers.HeNormal()
+    return compiled(
+        layers.Input((64,)), layers.Dense(8, kernel_initializer=shared), layers.Dense(8, kernel_initializer=shared)
+    )
+
+
+BUILDERS: dict[str, Callable[[], keras.Model]] = {
+    **TEXTBOOK,
+    "not built yet": lambda: compiled(layers.Dense(8), layers.Dropout(0.5)),
+    "orthogonal and recurrent": lambda: compiled(layers.Reshape((8, 8)), layers.LSTM(4, recurrent_dropout=0.1)),
+    "attention": lambda: compiled(
+        layers.Input((64,)),
+        layers.Reshape((8, 8)),
+        layers.Conv1D(4, 3, kernel_initializer="glorot_normal"),
+        layers.GlobalAveragePooling1D(),
+        layers.GaussianNoise(0.1),
+    ),
+    "a fixed seed": lambda: compiled(layers.Input((64,)), layers.Dropout(0.5, seed=7), layers.Dense(4)),
+    "a shared initialiser": twice_the_same,
+    "sgd": lambda: compiled(layers.Input((64,)), layers.Dense(4), optimizer="sgd"),
+}
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_states_and_orders_equal_those_of_real_builds(name: str, shuffle: bool) -> None:
+    recipients = Recipients(BUILDERS[name], name, [3, 1, 0, 12345], training(shuffle))
+    for index, seed in enumerate([3, 1, 0, 12345]):
+        with keras_randomness_restored():
+            model, orders = build_member(BUILDERS[name], name, seed, training(shuffle))
+        for ours, theirs in zip(recipients.states[index], state_of(model), strict=True):
+            assert np.asarray(ours).tobytes() == np.asarray(theirs).tobytes()
+        np.testing.assert_array_equal(recipients.orders[index].next_epoch(), orders.next_epoch())
+
+
+def count_builds(build: Callable[[], keras.Model]) -> tuple[Callable[[], keras.Model], list[int]]:
+    calls: list[int] = []
+
+    def counting() -> keras.Model:
+        calls.append(1)
+        return build()
+
+    return counting, calls
+
+
+def test_only_two_members_are_really_built() -> None:
+    build, calls = count_builds(TEXTBOOK["dropout"])
+    Recipients(build, "dropout", range(30), training())
+    assert len(calls) == 2
+
+
+def test_a_builder_that_draws_for_itself_is_really_built_for_each_seed() -> None:
+    def drawing() -> keras.Model:
+        start = np.random.normal(size=4).astype(np.float32)
+        bias = initializers.Constant(start)
+        return compiled(layers.Input((64,)), layers.Dense(4, bias_initializer=bias))
+
+    build, calls = count_builds(drawing)
+    recipients = Recipients(build, "own", range(5), training())
+    assert len(calls) == 5
+    for seed in range(5):
+        expected = np.random.RandomState(seed).normal(size=4).astype(np.float32)
+        np.testing.assert_array_equal(np.asarray(recipients.states[seed][1]), expected)
+
+
+def test_a_redraw_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    build, calls = count_builds(TEXTBOOK["none"])
+    right = Redraw.__call__
+
+    def wrong(self: Redraw, seed: int) -> object:
+        state, orders = right(self, seed)
+        return [np.asarray(state[0]) + 1e-7, *state[1:]], orders
+
+    monkeypatch.setattr(Redraw, "__call__", wrong)
+    recipients = Recipients(build, "none", range(4), training())
+    assert len(calls) == 4
+    with keras_randomness_restored():
+        model, _ = build_member(TEXTBOOK["none"], "none", 3, training())
+    np.testing.assert_array_equal(np.asarray(recipients.states[3][0]), np.asarray(state_of(model)[0]))

@@ -1,0 +1,81 @@
+"""A study's runs are what `fit` gives on each seed's own rows, tested on rows that nobody trained on."""
+
+import keras
+import numpy as np
+import pytest
+
+import kohort
+from kohort.data import named, split
+from kohort.errors import DataError, RecipeError
+from tests.test_equality import assert_same_history, largest_gap
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def studies() -> dict[str, kohort.Study]:
+    recipes = ["none", "l2", "dropout=0.2", "batchnorm"]
+    return {name: kohort.Study(recipes, named(name), seeds=[2, 0, 5], epochs=3) for name in ("digits", "wdbc")}
+
+
+@pytest.fixture(scope="module")
+def results(studies: dict[str, kohort.Study]) -> dict:
+    return {name: study.run(verbose=0) for name, study in studies.items()}
+
+
+@pytest.mark.parametrize("name", ["digits", "wdbc"])
+@pytest.mark.parametrize("recipe", ["none", "dropout 0.2", "batchnorm"])
+def test_each_run_equals_fit_on_its_own_rows(name: str, recipe: str, studies: dict, results: dict) -> None:
+    dataset, study, runs = named(name), studies[name], results[name].runs
+    build = next(r.build for r in study.recipes if r.name == recipe)
+    part = split(dataset, 5, 32)
+    x = dataset.scaled(part.train)
+    keras.utils.set_random_seed(5)
+    model = build()
+    quiet: dict = {"verbose": 0}
+    model.fit(
+        x[part.train],
+        dataset.y[part.train],
+        validation_data=(x[part.validation], dataset.y[part.validation]),
+        epochs=3,
+        **quiet,
+    )
+    run = runs[recipe, 5]
+    assert_same_history(run, model, len(part.train), len(part.validation))
+    predicted = np.asarray(model.predict(x[part.test], **quiet)).argmax(axis=1)
+    assert np.mean(run.test.correct != (predicted == dataset.y[part.test])) <= 1 / len(part.test)
+    np.testing.assert_array_equal(run.test.rows, part.test)
+    assert largest_gap(run.model().get_weights(), run.weights) == 0.0
+
+
+def test_none_and_l2_share_a_program(results: dict) -> None:
+    assert results["digits"].runs.cohorts == (("none", "l2 0.001"), ("dropout 0.2",), ("batchnorm",))
+
+
+def test_runs_are_in_the_order_asked(results: dict) -> None:
+    assert list(results["digits"].runs)[:4] == [("none", 2), ("none", 0), ("none", 5), ("l2 0.001", 2)]
+
+
+def test_facts_name_the_data_and_the_seeds(results: dict) -> None:
+    facts = results["digits"].facts()
+    assert facts["rows"].startswith("1152 train, 288 validate, 357 test")
+    assert facts["seeds"] == "3: 2, 0, 5"
+    assert named("digits").fingerprint in facts["fingerprint"]
+
+
+def test_own_builders_and_their_outputs_are_checked() -> None:
+    def build() -> keras.Model:
+        model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(12, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    with pytest.raises(RecipeError, match="one output per class, 10 here.*from mine"):
+        kohort.Study({"mine": build}, named("digits"), seeds=1, epochs=1).run(verbose=0)
+
+
+def test_what_no_study_can_be() -> None:
+    with pytest.raises(RecipeError, match="baseline must be one of the recipes: none, l2 0.001. Got 'dropout'"):
+        kohort.Study(["none", "l2"], named("digits"), baseline="dropout")
+    with pytest.raises(DataError, match="epochs must be a whole number of at least 1. Got 0"):
+        kohort.Study(["none"], named("digits"), epochs=0)
+    assert kohort.Study(["none", "l2"], named("digits"), baseline="l2").plan.baseline == "l2 0.001"
