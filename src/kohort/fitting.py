@@ -1,6 +1,6 @@
 """`kohort.fit`: the arguments of `model.fit`, for many recipes and many seeds at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,17 @@ import keras
 import numpy as np
 
 from kohort.cohort.arrays import Arrays, fit_arrays
-from kohort.cohort.capture import Traced, check_can_train, put_state, state_of, trace, variables
+from kohort.cohort.capture import (
+    Traced,
+    check_can_train,
+    finalized,
+    put_state,
+    state_of,
+    trace,
+    variables,
+    weight_positions,
+)
+from kohort.cohort.groups import Group, groups_of
 from kohort.cohort.labels import check_labels
 from kohort.cohort.members import (
     Member,
@@ -20,18 +30,9 @@ from kohort.cohort.members import (
     finish_building,
     keras_randomness_restored,
 )
-from kohort.cohort.train import (
-    Counter,
-    Data,
-    Group,
-    Trained,
-    finalized,
-    groups_of,
-    train_group,
-    weight_positions,
-)
+from kohort.cohort.train import Data, Order, Trained, train_in_turn
 from kohort.errors import DataError, NotSupportedError, RecipeError
-from kohort.progress import Bar, Listener, silent
+from kohort.progress import Bar, Counter, Listener, silent
 from kohort.recipes.recipe import Recipe, as_recipes
 from kohort.run import Outcome, Run, Runs
 from kohort.runtime import check_backend
@@ -192,25 +193,26 @@ def fit_members(
         own = Recipients(recipe.build, recipe.name, seeds, options)
         built.append(own)
         traced.append(_traced(own.model, recipe.name, options, data.validation_of_a_member))
-    groups = groups_of(traced, [recipe.name for recipe in recipes])
-    runs: dict[tuple[int, int], Run] = {}
-    cohorts: list[Cohort] = []
-    for group in groups:
+    names = [recipe.name for recipe in recipes]
+    orders = []
+    for group in groups_of(traced, names):
         members = [
-            Member(position, seed, state, orders)
+            Member(position, seed, state, own_orders)
             for position, index in enumerate(group.recipes)
-            for seed, state, orders in zip(seeds, built[index].states, built[index].orders, strict=True)
+            for seed, state, own_orders in zip(seeds, built[index].states, built[index].orders, strict=True)
         ]
         own_data = data.of([*range(len(seeds))] * len(group.recipes))
-        names = tuple(recipes[index].name for index in group.recipes)
-        progress = counter.cohort(names, len(members))
-        results = train_group(group, members, own_data, epochs, progress=progress, devices=devices)
-        cohorts.append(Cohort(group, [built[index].model for index in group.recipes], members, results))
-        for member, result in zip(members, results, strict=True):
-            index = group.recipes[member.recipe]
+        orders.append(Order(group, members, own_data, epochs, devices))
+    runs: dict[tuple[int, int], Run] = {}
+    cohorts: list[Cohort] = []
+    for order, results in train_in_turn(orders, _told(counter, names)):
+        own_models = [built[index].model for index in order.group.recipes]
+        cohorts.append(Cohort(order.group, own_models, list(order.members), results))
+        for member, result in zip(order.members, results, strict=True):
+            index = order.group.recipes[member.recipe]
             assert member.seed is not None
             rebuild = _Rebuild(recipes[index], member.seed, options, result, traced[index].logs, params)
-            run = _run(recipes[index].name, member.seed, built[index].model, result, traced[index], params, rebuild)
+            run = _run(names[index], member.seed, built[index].model, result, traced[index], params, rebuild)
             runs[index, seeds.index(member.seed)] = run
     return Fitted([runs[key] for key in sorted(runs)], cohorts)
 
@@ -241,21 +243,24 @@ def _fit_in_place(
         make_numpy_generator_global(ahead.generator)
     _refuse_shared_variables(recipes, models)
     traced = [_traced(m, r.name, options, validation) for r, m in zip(recipes, models, strict=True)]
-    groups = groups_of(traced, [recipe.name for recipe in recipes])
+    names = [recipe.name for recipe in recipes]
+    work = []
+    for group in groups_of(traced, names):
+        members = [Member(i, None, state_of(models[index]), orders[index]) for i, index in enumerate(group.recipes)]
+        work.append(Order(group, members, Data(options.arrays, validation), epochs, devices))
     runs: dict[int, Run] = {}
     cohorts: list[Cohort] = []
-    for group in groups:
-        members = [Member(i, None, state_of(models[index]), orders[index]) for i, index in enumerate(group.recipes)]
-        progress = counter.cohort(tuple(recipes[index].name for index in group.recipes), len(members))
-        data = Data(options.arrays, validation)
-        results = train_group(group, members, data, epochs, progress=progress, devices=devices)
-        cohorts.append(Cohort(group, [models[index] for index in group.recipes], members, results))
-        for index, result in zip(group.recipes, results, strict=True):
-            model = models[index]
-            rebuild = _Given(model)
-            runs[index] = _run(recipes[index].name, None, model, result, traced[index], params, rebuild)
+    for order, results in train_in_turn(work, _told(counter, names)):
+        own_models = [models[index] for index in order.group.recipes]
+        cohorts.append(Cohort(order.group, own_models, list(order.members), results))
+        for index, model, result in zip(order.group.recipes, own_models, results, strict=True):
+            runs[index] = _run(names[index], None, model, result, traced[index], params, _Given(model))
             _leave_as_fit_does(model, result, traced[index].logs, params)
     return Fitted([runs[index] for index in sorted(runs)], cohorts)
+
+
+def _told(counter: Counter, names: Sequence[str]) -> Callable[[Order], Callable[[int], None]]:
+    return lambda order: counter.cohort(tuple(names[i] for i in order.group.recipes), len(order.members))
 
 
 def _traced(model: keras.Model, name: str, options: Training, validation: Arrays | None) -> Traced:

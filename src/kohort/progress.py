@@ -1,6 +1,7 @@
 """Progress as events: the training loop tells a listener; who listens decides what the user sees."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -76,3 +77,28 @@ class Bar:
         if self._task is None:
             self._task = self._bar.add_task(stage.doing, total=stage.total)
         self._bar.update(self._task, description=stage.doing, completed=stage.run_epochs, total=stage.total)
+
+
+class Counter:
+    """Turns the epochs of one cohort after another into stages of the whole call."""
+
+    def __init__(self, listener: Listener, total: int):
+        self.listener = listener
+        self.total = total
+        self.before = 0
+
+    def say(self, doing: str) -> None:
+        """Says what is being done while no epoch passes."""
+        self.listener(Stage(doing, self.before, self.total))
+
+    def cohort(self, names: tuple[str, ...], members: int) -> Callable[[int], None]:
+        """A function that takes the epochs which a cohort of so many members has trained so far."""
+        start = self.before
+        doing = f"training {', '.join(names)}"
+        self.listener(Stage(f"compiling {', '.join(names)}", start, self.total, names))
+
+        def trained(epochs: int) -> None:
+            self.before = start + epochs * members
+            self.listener(Stage(doing, self.before, self.total, names))
+
+        return trained

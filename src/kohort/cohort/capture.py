@@ -222,3 +222,21 @@ def _nested(state: Sequence[Any], parts: Parts, training: bool) -> tuple[list[An
     sizes = [parts.trainable, parts.non_trainable, *([parts.optimizer] if training else []), parts.metrics]
     ends = np.cumsum(sizes)
     return tuple(list(state[end - size : end]) for end, size in zip(ends, sizes, strict=True))
+
+
+def finalized(model: keras.Model, state: State) -> State:
+    """What `fit` does to the state when it ends: an optimiser with `use_ema` writes its averages into the weights."""
+    if not getattr(model.optimizer, "use_ema", False):
+        return state
+    before = state_of(model)
+    put_state(model, state)
+    model.optimizer.finalize_variable_values(model.trainable_weights)
+    after = [np.array(value) for value in state_of(model)]
+    put_state(model, before)
+    return after
+
+
+def weight_positions(model: keras.Model) -> list[int]:
+    """Where in a state the arrays of `model.get_weights()` stand."""
+    position_of = {id(variable): position for position, variable in enumerate(variables(model))}
+    return [position_of[id(variable)] for variable in model.weights]

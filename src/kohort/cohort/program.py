@@ -11,7 +11,7 @@ are picked inside the step from arrays that all members share.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +24,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from kohort.cohort.capture import Parts, Traced
 from kohort.cohort.logs import logs_from_metrics
 from kohort.cohort.plan import Plan
+from kohort.cohort.rewrite import rewritten
 from kohort.cohort.unify import Unified, unify
 
 MEMBERS = "members"  # the name of the axis along which a cohort is spread over devices
@@ -95,6 +96,7 @@ class SharedSteps:
 
 def _shared(steps: Sequence[Any], metrics: range) -> SharedStep:
     unified = unify([step.jaxpr for step in steps])
+    unified = replace(unified, jaxpr=rewritten(unified.jaxpr, jax.default_backend()))
     count = len(steps[0].logs)
     return SharedStep(unified, count, logs_from_metrics(unified.jaxpr, count, metrics))
 

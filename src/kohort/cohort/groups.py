@@ -1,0 +1,58 @@
+"""Which recipes train in one program, and why the others do not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kohort.cohort.capture import Traced
+from kohort.cohort.program import SharedSteps
+from kohort.cohort.unify import Different
+
+
+@dataclass(frozen=True)
+class Group:
+    """Recipes whose steps are the same program up to numbers.
+
+    Attributes:
+        recipes: Their positions among all recipes.
+        steps: What they share.
+        why_separate: Why they did not join the groups before, a reason each.
+    """
+
+    recipes: tuple[int, ...]
+    steps: SharedSteps
+    why_separate: tuple[str, ...]
+
+
+def groups_of(traced: Sequence[Traced], names: Sequence[str]) -> list[Group]:
+    """Puts recipes together that can share a program.
+
+    Args:
+        traced: The recipes' steps.
+        names: The recipes' names, for the reasons.
+    """
+    together: list[list[int]] = []
+    reasons: list[list[str]] = []
+    for position, recipe in enumerate(traced):
+        refused = []
+        for group in together:
+            first = group[0]
+            try:
+                _compare(traced[first], recipe)
+            except Different as error:
+                refused.append(f"{names[position]} and {names[first]} are separate programs: {error}")
+            else:
+                group.append(position)
+                break
+        else:
+            together.append([position])
+            reasons.append(refused)
+    return [
+        Group(tuple(group), SharedSteps.of([traced[i] for i in group]), tuple(why))
+        for group, why in zip(together, reasons, strict=True)
+    ]
+
+
+def _compare(own: Traced, other: Traced) -> None:
+    if own.parts != other.parts:
+        raise Different("their training states hold different numbers of arrays")
+    SharedSteps.of([own, other])
