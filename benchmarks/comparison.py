@@ -32,7 +32,7 @@ RESULTS = Path(__file__).parent / "results" / "comparison.json"
 
 def kohort_study() -> float:
     import kohort
-    import kohort.study  # noqa: F401 - Keras and JAX are loaded here
+    import kohort.study
 
     data = kohort.data.named("digits")
     started = time.perf_counter()

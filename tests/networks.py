@@ -12,7 +12,7 @@ from kohort.recipes.networks import mlp
 Builder = Callable[[], keras.Model]
 
 TEXTBOOK: dict[str, Builder] = {
-    "none": partial(mlp, (64,), 10),
+    "none": partial(mlp, (64,), 10, l2=0.0),
     "l2": partial(mlp, (64,), 10, l2=1e-3),
     "dropout": partial(mlp, (64,), 10, dropout=0.3),
     "batchnorm": partial(mlp, (64,), 10, batchnorm=True),

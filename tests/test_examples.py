@@ -36,5 +36,5 @@ def test_an_example_says_what_it_promises(path: Path) -> None:
 
 def test_the_readmes_example_runs() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    assert len(code.strip().splitlines()) <= 12
+    assert len([line for line in code.splitlines() if line.strip()]) <= 12
     assert re.search(r"0\.9\d+", said_by(code))

@@ -39,6 +39,7 @@ class Plan:
         epochs: Passes over the training rows.
         batch_size: Rows of a batch.
         rows: Rows for training, validation and test.
+        network: What the recipes are applied to, in words.
     """
 
     dataset: tuple[str, str]
@@ -48,6 +49,7 @@ class Plan:
     epochs: int
     batch_size: int
     rows: tuple[int, int, int]
+    network: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class StudyResult:
             "fingerprint": f"SHA-256 {plan.dataset[1]}",
             "rows": f"{train} train, {validation} validate, {test} test; the test rows are drawn once, the others cut "
             "anew for each seed, all stratified by class",
+            "network": plan.network,
             "training": f"{plan.epochs} epochs, batch size {plan.batch_size}",
             "recipes": ", ".join(plan.recipes),
             "seeds": f"{len(plan.seeds)}: "
@@ -130,7 +133,9 @@ class Study:
         rows = sizes(dataset.rows, batch_size)
         if isinstance(recipes, Mapping):
             self.recipes, _ = as_recipes(recipes)
+            network = "the user's own builders"
         else:
+            network = "MLP 128-64, He initialisation, ReLU, Adam with η = 0.001"
             steps = epochs * -(-rows[0] // batch_size)
             self.recipes = recipes_for(recipes, dataset.x.shape[1:], len(dataset.classes), steps)
         names = tuple(recipe.name for recipe in self.recipes)
@@ -142,6 +147,7 @@ class Study:
             epochs,
             batch_size,
             rows,
+            network,
         )
 
     def run(self, *, verbose: int = 1, listener: Listener | None = None) -> StudyResult:

@@ -25,7 +25,7 @@ def mlp(
     classes: int,
     *,
     widths: Sequence[int] = (128, 64),
-    l2: float = 0.0,
+    l2: float | None = None,
     dropout: float = 0.0,
     batchnorm: bool = False,
     steps: int = 10_000,
@@ -40,15 +40,15 @@ def mlp(
         inputs: The shape of one row.
         classes: The number of classes, at least 2.
         widths: Units of the hidden layers; 128-64 is the textbook's network.
-        l2: λ of Keras' penalty λ·‖W‖² on every kernel. The textbook's λ/2·‖W‖² is this with half of its λ. 0 adds a
-            penalty of 0, which changes no number and lets all λ, 0 among them, share one compiled program.
+        l2: λ of Keras' penalty λ·‖W‖² on every kernel, or None for no penalty. The textbook's λ/2·‖W‖² is this with
+            half of its λ. A penalty of 0 changes no number and lets all λ, 0 among them, share one compiled program.
         dropout: The fraction p of the hidden units set to 0 in each training step, in [0, 1).
         batchnorm: Normalise the pre-activations over the batch. The Dense layer before has no bias then: the
             normalisation subtracts it again.
         steps: Training steps to come, for the momentum of the running statistics.
         learning_rate: Adam's η; 0.001 is Keras' default.
     """
-    penalty = keras.regularizers.L2(l2)
+    penalty = None if l2 is None else keras.regularizers.L2(l2)
     momentum = batchnorm_momentum(steps)
     stack: list[Any] = [layers.Input(tuple(inputs))]
     if len(inputs) > 1:

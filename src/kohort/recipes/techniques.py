@@ -55,7 +55,8 @@ class Technique:
 TECHNIQUES: dict[str, Technique] = {
     technique.name: technique
     for technique in (
-        Technique("none", "the network as it is", "the baseline", None, None, lambda _: {}),
+        # a penalty of 0, so that none and every L2 are one program
+        Technique("none", "the network as it is", "the baseline", None, None, lambda _: {"l2": 0.0}),
         Technique(
             "l2",
             "adds λ·‖W‖² for each kernel W to the loss (the chapter's λ/2·‖W‖² with twice this λ)",
