@@ -1,6 +1,7 @@
 """The chapter's own calls where TensorFlow is installed: `from tensorflow.keras import …` after `import kohort`.
 
-RESULT
+Last result (2026-11-23; tensorflow-cpu 2.21.0, keras 3.15.1, jax 0.10.1, Python 3.11.7, 2 cores): all four scripts end
+with exit code 0; comparison_loop prints none 0.9222, l2 0.9111, dropout 0.9361, batchnorm 0.9583.
 
 Each script of examples/chapter8 runs with its imports of Keras written as the chapter writes them. `import kohort`
 comes first and puts Keras on JAX, so tensorflow.keras is the same Keras 3 on JAX. In an environment of its own:

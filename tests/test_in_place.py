@@ -65,6 +65,21 @@ def test_it_equals_the_loop_and_leaves_the_generators_where_the_loop_does(shuffl
         assert model.history.history == ours[1][name].history
 
 
+def test_builders_without_seeds_are_called_as_a_loop_would(digits: Arrays) -> None:
+    """Building, what `fit` still builds and the batch orders draw in turn, recipe by recipe."""
+    options: dict[str, Any] = {"epochs": 2, "verbose": 0}
+    builders = {"batchnorm": unbuilt, "dropout": TEXTBOOK["dropout"], "again": unbuilt}
+    keras.utils.set_random_seed(4)
+    runs = kohort.fit(builders, *digits, **options)
+    ours = (random.random(), float(np.random.rand()))
+    keras.utils.set_random_seed(4)
+    for name, build in builders.items():
+        model = build()
+        model.fit(*digits, **options)
+        assert largest_gap(runs[name].weights, model.get_weights()) <= 1e-5
+    assert ours == (random.random(), float(np.random.rand()))
+
+
 def test_training_goes_on_from_the_weights_given(digits: Arrays) -> None:
     model = TEXTBOOK["dropout"]()
     first = kohort.fit(model, *digits, epochs=3, shuffle=False, verbose=0)

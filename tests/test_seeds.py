@@ -72,3 +72,11 @@ def test_global_randomness_is_restored_even_after_an_error() -> None:
         np.random.rand(7)
         raise RuntimeError("inside")
     assert (random.random(), np.random.rand()) == expected
+
+
+def test_draws_can_count_unless_there_was_an_error() -> None:
+    random.seed(1)
+    expected = random.Random(1)
+    with global_randomness_restored(only_after_an_error=True):
+        assert random.random() == expected.random()
+    assert random.random() == expected.random()

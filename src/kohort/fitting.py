@@ -228,21 +228,23 @@ def _fit_in_place(
 ) -> Fitted:
     """Trains given models from the weights they have, drawing what a loop over `fit` would draw, in its order."""
     counter = Counter(listener, epochs * len(recipes))
-    models: list[keras.Model] = []
     for recipe in recipes:
-        model = recipe.given if recipe.given is not None else build_model(recipe.build, recipe.name, None)
-        check_can_train(model, recipe.name)
-        models.append(model)
+        if recipe.given is not None:
+            check_can_train(recipe.given, recipe.name)
+    models: list[keras.Model] = []
     orders = []
-    for recipe, model in zip(recipes, models, strict=True):
-        own = finish_building(model, recipe.name, options)
-        orders.append(own)
-        ahead = BatchOrders(own.rows, own.batch_size, own.shuffle, numpy_generator_now())
-        for _ in range(epochs):
-            ahead.next_epoch()
-        make_numpy_generator_global(ahead.generator)
-    _refuse_shared_variables(recipes, models)
-    traced = [_traced(m, r.name, options, validation) for r, m in zip(recipes, models, strict=True)]
+    with keras_randomness_restored(only_after_an_error=True):
+        for recipe in recipes:
+            model = recipe.given if recipe.given is not None else build_model(recipe.build, recipe.name, None)
+            own = finish_building(model, recipe.name, options)
+            ahead = BatchOrders(own.rows, own.batch_size, own.shuffle, numpy_generator_now())
+            for _ in range(epochs):
+                ahead.next_epoch()
+            make_numpy_generator_global(ahead.generator)
+            models.append(model)
+            orders.append(own)
+        _refuse_shared_variables(recipes, models)
+        traced = [_traced(m, r.name, options, validation) for r, m in zip(recipes, models, strict=True)]
     names = [recipe.name for recipe in recipes]
     work = []
     for group in groups_of(traced, names):

@@ -108,12 +108,19 @@ def make_numpy_generator_global(generator: np.random.RandomState) -> None:
 
 
 @contextmanager
-def global_randomness_restored() -> Iterator[None]:
-    """Leaves the user's `random` and `np.random` as they were, whatever is seeded or drawn inside."""
+def global_randomness_restored(only_after_an_error: bool = False) -> Iterator[None]:
+    """Leaves the user's `random` and `np.random` as they were, whatever is seeded or drawn inside.
+
+    Args:
+        only_after_an_error: What is drawn inside counts, unless it ends with an error.
+    """
     python_state: Any = random.getstate()
     numpy_state: Any = np.random.get_state()
+    restore = True
     try:
         yield
+        restore = not only_after_an_error
     finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
+        if restore:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)

@@ -67,15 +67,17 @@ class Training:
 
 
 @contextmanager
-def keras_randomness_restored() -> Iterator[None]:
-    """Leaves Python's, NumPy's and Keras' global random state as they were."""
+def keras_randomness_restored(only_after_an_error: bool = False) -> Iterator[None]:
+    """Leaves Python's, NumPy's and Keras' global random state as they were; see `global_randomness_restored`."""
     names = ("global_random_seed", "global_seed_generator")
     held = {name: global_state.get_global_attribute(name) for name in names}
-    with global_randomness_restored():
+    restore = True
+    with global_randomness_restored(only_after_an_error):
         try:
             yield
+            restore = not only_after_an_error
         finally:
-            for name, value in held.items():
+            for name, value in held.items() if restore else ():
                 global_state.set_global_attribute(name, value)
 
 
