@@ -2,7 +2,7 @@
 
 On CPU each device is one core and trains its members one after another: a member's weights and optimiser state fit
 in that core's cache, and its numbers do not depend, to the last bit, on who else is in the program. (They do depend in
-the last bits on the number of devices: XLA compiles a program for one device and one for two differently.) On an
+the last bits on whether there is one device or several: XLA compiles the program differently.) On an
 accelerator, where one small network cannot fill the chip, members are vectorised.
 """
 
@@ -70,7 +70,9 @@ def plan_for(members: int, epochs: int, rows: int, *, devices: int | None = None
         layout: Use this layout instead of the one that suits the platform.
     """
     found = jax.local_devices()
-    used = found[: devices or len(found)]  # all, even for fewer members: XLA's last bits depend on how many there are
+    # one per member at the most, since each device holds the data; but two where there are two, because XLA compiles
+    # for one and for several differently, and a member's last bits should not depend on how many others there are
+    used = found[: min(devices or len(found), max(members, 2))]
     platform = found[0].platform
     chosen = layout or ("map" if platform == "cpu" else "vmap")
     fitting = max(1, ORDER_BYTES // (4 * rows * members))

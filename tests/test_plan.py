@@ -1,0 +1,44 @@
+"""Which device trains whom."""
+
+import jax
+import numpy as np
+import pytest
+
+from kohort.cohort.plan import ORDER_BYTES, plan_for
+
+
+def test_members_are_shared_out_over_all_devices() -> None:
+    plan = plan_for(5, epochs=3, rows=100)
+    assert len(plan.devices) == jax.local_device_count() == 2
+    assert plan.per_device == 3
+    counts, slots = plan.active(range(5))
+    assert counts.tolist() == [3, 2]
+    assert slots.tolist() == [0, 1, 2, 0, 1, 0]  # the last slot of the second device idles
+
+
+def test_only_those_wanted_train() -> None:
+    counts, slots = plan_for(6, epochs=1, rows=10).active([1, 5, 3])
+    assert counts.tolist() == [1, 2]
+    assert slots.reshape(2, 3)[:, :2].tolist() == [[1, 0], [2, 0]]
+
+
+@pytest.mark.parametrize(("members", "devices", "used"), [(1, None, 2), (7, None, 2), (7, 1, 1), (1, 1, 1), (7, 9, 2)])
+def test_one_device_only_if_asked(members: int, devices: int | None, used: int) -> None:
+    plan = plan_for(members, 1, 10, devices=devices)
+    assert len(plan.devices) == used
+    assert f"{used} of 2 cpu devices" in plan.reason
+
+
+def test_orders_of_a_call_are_bounded() -> None:
+    assert plan_for(80, epochs=50, rows=1152).epochs_per_call == 50
+    many = plan_for(1000, epochs=50, rows=47_000)
+    assert many.epochs_per_call == 1
+    middle = plan_for(20, epochs=50, rows=50_000)
+    assert 1 < middle.epochs_per_call < 50
+    assert 4 * 20 * 50_000 * middle.epochs_per_call <= ORDER_BYTES
+
+
+def test_members_are_mapped_on_cpu_unless_told_otherwise() -> None:
+    assert plan_for(3, 1, 10).layout == "map"
+    assert plan_for(3, 1, 10, layout="vmap").layout == "vmap"
+    assert plan_for(3, 1, 10).active(range(3))[0].dtype == np.int32
