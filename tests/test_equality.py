@@ -220,6 +220,23 @@ def test_the_trained_model_goes_on_with_fit(digits: Arrays) -> None:
     assert largest_gap(model.get_weights(), theirs.get_weights()) <= ROUNDING
 
 
+def test_what_validation_changes_is_carried_on(digits: Arrays) -> None:
+    """Recurrent dropout advances its generator in validation too; without that later masks, and losses, are others."""
+
+    def build() -> keras.Model:
+        stack = [layers.Input((64,)), layers.Reshape((8, 8)), layers.LSTM(8, dropout=0.4), layers.Dense(10)]
+        model = keras.Sequential(stack)
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    x, y = digits[0][:160], digits[1][:160]
+    run = kohort.fit(build, x, y, seeds=[0], epochs=3, validation_split=0.2, verbose=0)[0]
+    model = trained_by_fit(build, 0, x, y, epochs=3, validation_split=0.2)
+    assert_same_history(run, model, 128, 32)
+    without = trained_by_fit(build, 0, x[:128], y[:128], epochs=3)
+    assert abs(without.history.history["loss"][-1] - run.history["loss"][-1]) > TEN_EPOCHS
+
+
 def test_averaged_weights_are_written_back_as_fit_does(digits: Arrays) -> None:
     def build() -> keras.Model:
         model = TEXTBOOK["none"]()
