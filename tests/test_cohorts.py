@@ -124,6 +124,15 @@ def test_a_member_that_diverges_changes_nobody_else_by_a_bit(one_hot: Arrays) ->
         assert largest_gap(runs[key].weights, run.weights) == 0.0
 
 
+def test_weights_that_are_not_finite_are_a_divergence_even_where_the_loss_is_finite(one_hot: Arrays) -> None:
+    """One batch: its loss is taken before the step that ruins the weights."""
+    recipes = {"wild": build_small({"learning_rate": 1e38, "l2": 1e30}), "good": build_small({})}
+    runs = kohort.fit(recipes, *one_hot, seeds=[0], batch_size=128, verbose=0)
+    assert np.isfinite(runs["wild", 0].history["loss"]).all()
+    assert runs["wild", 0].outcome.diverged_at == 0
+    assert runs["good", 0].outcome.finished
+
+
 def test_order_and_number_of_members_change_no_bit(digits: Arrays) -> None:
     options: dict[str, Any] = {"epochs": 2, "validation_split": 0.2, "verbose": 0}
     build = {"dropout": TEXTBOOK["dropout"]}

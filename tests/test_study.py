@@ -73,6 +73,27 @@ def test_own_builders_and_their_outputs_are_checked() -> None:
         kohort.Study({"mine": build}, named("digits"), seeds=1, epochs=1).run(verbose=0)
 
 
+def test_recipes_are_tested_with_their_own_numbers() -> None:
+    """Numbers that act in prediction, too, as the slope of a LeakyReLU does."""
+    dataset = named("iris")
+
+    def build(slope: float) -> keras.Model:
+        stack = [keras.layers.Input((4,)), keras.layers.Dense(6), keras.layers.LeakyReLU(negative_slope=slope)]
+        model = keras.Sequential([*stack, keras.layers.Dense(3, activation="softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    recipes = {f"slope {slope}": lambda slope=slope: build(slope) for slope in (0.1, 5.0)}
+    result = kohort.Study(recipes, dataset, seeds=3, epochs=2, batch_size=8).run(verbose=0)
+    assert len(result.runs.cohorts) == 1
+    quiet: dict = {"verbose": 0}
+    for (_, seed), run in result.runs.items():
+        part = split(dataset, seed, 8)
+        predicted = run.model().predict(dataset.scaled(part.train)[part.test], **quiet).argmax(axis=1)
+        assert run.test is not None
+        np.testing.assert_array_equal(run.test.correct, predicted == dataset.y[part.test])
+
+
 def test_what_no_study_can_be() -> None:
     with pytest.raises(RecipeError, match="baseline must be one of the recipes: none, l2 0.001. Got 'dropout'"):
         kohort.Study(["none", "l2"], named("digits"), baseline="dropout")
