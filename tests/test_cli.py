@@ -75,6 +75,15 @@ def test_json_holds_the_numbers_and_comes_out_the_same_again(tmp_path: Path) -> 
     assert result == again
 
 
+@pytest.mark.slow
+def test_a_report_that_cannot_be_written_loses_no_result(tmp_path: Path) -> None:
+    words = ["--recipes", "none", "--seeds", "1", "--epochs", "1", "--report", "/dev/full"]
+    done = kohort_("compare", "iris", *words, folder=tmp_path)
+    assert done.returncode == 2
+    assert "1 seeds, " in done.stdout
+    assert "kohort: the report could not be written to /dev/full: " in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -84,6 +93,7 @@ def test_json_holds_the_numbers_and_comes_out_the_same_again(tmp_path: Path) -> 
         (["compare", "digits", "--batch-size", "1000"], "Got 1797 rows and batch_size=1000"),
         (["compare", "digits", "--baseline", "l1"], "the baseline must be one of the recipes"),
         (["compare", "digits", "--report", "no/such/folder/r.html"], "the report's folder must exist"),
+        (["compare", "digits", "--report", "."], "the report must be a file. Got the folder"),
     ],
 )
 def test_what_is_refused_is_one_line_and_exit_code_two(words: list[str], message: str, tmp_path: Path) -> None:
@@ -121,7 +131,7 @@ def test_doctor_is_loud_where_jax_computes_wrongly(
     said = capsys.readouterr()
     assert stopped.value.exit_code == 3
     assert said.out.count("  WRONG  ") == 5
-    assert "Cure: pip install" in said.err
+    assert said.err.count("Cure: pip install") == 5
 
 
 def test_the_selfcheck_tells_a_nan_from_a_right_number() -> None:

@@ -68,6 +68,9 @@ def test_an_unknown_name_lists_the_near_ones() -> None:
     ("x", "y", "message"),
     [
         (np.ones((3, 2)), np.array([0, 1]), r"Got x \[3, 2\], y \[2\]"),
+        ([[1.0]], np.array([0]), "must be NumPy arrays, y of whole numbers. Got list"),
+        (np.ones((2, 2)), np.array([0.5, 1.0]), "Got ndarray and ndarray of float64"),
+        (np.ones((0, 2)), np.array([], int), "must have rows"),
         (np.full((2, 2), np.nan), np.array([0, 1]), "x must be finite"),
         (np.ones((2, 2)), np.array([0, 2]), "class numbers from 0 to 1. Got numbers from 0 to 2"),
     ],
@@ -75,6 +78,13 @@ def test_an_unknown_name_lists_the_near_ones() -> None:
 def test_arrays_that_are_no_dataset(x: np.ndarray, y: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         Dataset("bad", x, y, ("a", "b"))
+
+
+def test_more_classes_than_validation_rows() -> None:
+    y = np.arange(120) % 30
+    dataset = Dataset("wide", np.zeros((120, 1), np.float32), y, tuple(map(str, range(30))))
+    with pytest.raises(DataError, match="a row for each of the 30 classes of 'wide'. Got 20 validation rows"):
+        split(dataset, 0, 4)
 
 
 def test_a_class_with_two_rows_is_refused() -> None:

@@ -237,10 +237,14 @@ def test_what_validation_changes_is_carried_on(digits: Arrays) -> None:
     assert abs(without.history.history["loss"][-1] - run.history["loss"][-1]) > TEN_EPOCHS
 
 
-def test_averaged_weights_are_written_back_as_fit_does(digits: Arrays) -> None:
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_averaged_weights_are_written_back_as_fit_does(wrapped: bool, digits: Arrays) -> None:
     def build() -> keras.Model:
         model = TEXTBOOK["none"]()
-        model.compile(keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9), "sparse_categorical_crossentropy")
+        optimizer: Any = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9)
+        if wrapped:  # as Keras does by itself under mixed_float16
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=8.0)
+        model.compile(optimizer, "sparse_categorical_crossentropy")
         return model
 
     run = kohort.fit(build, *digits, seeds=[0], verbose=0)[0]

@@ -47,13 +47,22 @@ def with_value(array: np.ndarray, place: Any, value: float) -> np.ndarray:
         ({"y": Y[:60]}, "same number of rows. Got: x has 64, y has 60"),
         ({"validation_split": 1e-17}, "leaves no row to validate with. Pass a split of at least 0.0156"),
         ({"validation_split": 0.99}, "Keras does not take this data: Training data contains 64 samples"),
-        ({"validation_split": 1.0}, r"must be in \[0, 1\). Got 1.0"),
+        ({"validation_split": 1.0}, r"must be a number in \[0, 1\). Got 1.0"),
         ({"validation_split": -0.1}, "Got -0.1"),
         ({"validation_data": (X[:0], Y[:0])}, "validation data must have at least one row"),
         ({"validation_data": X}, r"must be \(x, y\).*Got ndarray\[64, 64\]"),
         ({"epochs": 0}, "epochs must be a whole number of at least 1. Got 0"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1. Got 0"),
         ({"epochs": 1.5}, "Got 1.5"),
+        ({"devices": 0}, "devices must be a whole number of at least 1. Got 0"),
+        ({"devices": "1"}, "Got '1'"),
+        ({"shuffle": "foo"}, "shuffle must be True, False or 'batch'. Got 'foo'"),
+        ({"validation_split": "a"}, "Got 'a'"),
+        ({"class_weight": [1, 2, 3]}, r"class_weight must map classes to weights.*Got \[1, 2, 3\]"),
+        (
+            {"sample_weight": [1.0] * 64},
+            "sample_weight must be an array with rows as its first axis. Got the number 1.0",
+        ),
         ({"seeds": 0}, "Got seeds=0"),
         ({"x": np.array([["a"] * 64] * 64)}, "x must hold numbers. Got dtype <U1"),
         (
@@ -105,7 +114,11 @@ def broken() -> keras.Model:
     [
         ({"a": uncompiled}, RecipeError, "recipe 'a' must give a compiled model.*model.compile"),
         ({"a": eager}, RecipeError, "recipe 'a' was compiled with run_eagerly=True.*Remove run_eagerly"),
-        ({"a": not_jitted}, RecipeError, "recipe 'a' does not compile"),
+        (
+            {"a": not_jitted},
+            RecipeError,
+            "recipe 'a' is not compiled by XLA.*compiled with jit_compile=False: remove that",
+        ),
         ({"a": own_fit}, NotSupportedError, r"class OwnFit has its own fit\(\)"),
         (
             {"a": broken},
@@ -115,6 +128,7 @@ def broken() -> keras.Model:
         ({"a": lambda: 3}, RecipeError, "must give a compiled keras.Model. Got int"),
         ({"a": 3}, RecipeError, "recipe 'a' must be a compiled keras.Model or a function.*Got int"),
         ({}, RecipeError, "at least one recipe"),
+        ({0.1: eager}, RecipeError, "names of recipes must be text. Got 0.1. Write '0.1'"),
         (lambda: None, RecipeError, "recipe 'model' must give a compiled keras.Model. Got NoneType"),
     ],
 )
@@ -146,8 +160,12 @@ def test_a_given_model_that_is_not_compiled(seeds: Any) -> None:
     ],
 )
 def test_arguments_of_fit_that_are_not_supported_yet_are_refused_by_name(name: str) -> None:
-    with pytest.raises(NotSupportedError, match=f"does not support {name}= yet. Got {name}=1"):
-        fit(**{name: 1})
+    with pytest.raises(NotSupportedError, match=f"does not support {name}= yet. Got {name}=3"):
+        fit(**{name: 3})
+
+
+def test_their_defaults_ask_for_nothing() -> None:
+    fit(callbacks=None, initial_epoch=0, steps_per_epoch=None, validation_freq=1)
 
 
 def test_an_unknown_argument_is_a_type_error() -> None:
@@ -181,6 +199,106 @@ def test_a_builder_whose_network_depends_on_the_seed_is_refused() -> None:
 
     with pytest.raises(RecipeError, match="must build the same network under every seed. Got another under seed 1"):
         fit({"a": build}, seeds=4)
+
+
+class FixedFeatures(layers.Layer):
+    """Random features that are no variable: a constant of the step, another for each seed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = keras.random.SeedGenerator()
+
+    def build(self, input_shape: Any) -> None:
+        self.features = keras.random.normal((input_shape[-1], 8), seed=self.generator)
+
+    def call(self, inputs: Any) -> Any:
+        return keras.ops.cos(keras.ops.matmul(inputs, self.features))
+
+
+def test_constants_that_depend_on_the_seed_are_refused() -> None:
+    def build() -> keras.Model:
+        model = keras.Sequential([layers.Input((64,)), FixedFeatures(), layers.Dense(10)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    with pytest.raises(RecipeError, match="must build the same network under every seed"):
+        fit({"a": build}, seeds=5)
+
+
+def test_a_builder_that_counts_is_refused() -> None:
+    rates = iter([0.1, 0.4, 0.8, 0.2])
+
+    def build() -> keras.Model:
+        model = keras.Sequential([layers.Input((64,)), layers.Dropout(next(rates)), layers.Dense(10)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    with pytest.raises(RecipeError, match="must build the same network under every seed. Got another under seed 1"):
+        fit({"a": build}, seeds=3)
+
+
+def test_a_builder_that_hands_out_the_same_weights_is_refused() -> None:
+    model = TEXTBOOK["none"]()
+    with pytest.raises(RecipeError, match="must build new weights at each call. Got the trainable variable"):
+        fit({"cached": lambda: model}, seeds=3)
+    with pytest.raises(RecipeError, match="recipes 'a' and 'b' share the variable"):
+        fit({"a": lambda: model, "b": lambda: model}, seeds=[0])
+
+
+def test_a_metric_that_never_begins_anew_is_refused() -> None:
+    class Steps(keras.metrics.SparseCategoricalAccuracy):
+        def reset_state(self) -> None:
+            pass
+
+    def build() -> keras.Model:
+        model = uncompiled()
+        model.compile(
+            "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=[Steps(name="steps")]
+        )
+        return model
+
+    with pytest.raises(NotSupportedError, match="must begin anew in each epoch"):
+        fit({"a": build})
+
+
+def test_nested_logs_are_refused() -> None:
+    class Nested(keras.Model):
+        def train_step(self, *args: Any, **kwargs: Any) -> Any:
+            logs, state = super().train_step(*args, **kwargs)
+            return logs | {"sub": {"a": logs["loss"]}}, state
+
+    def build() -> keras.Model:
+        inputs = keras.Input((64,))
+        model = Nested(inputs, layers.Dense(10)(inputs))
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    with pytest.raises(NotSupportedError, match="log 'sub' must be one number. Got a dict of logs"):
+        fit({"a": build})
+
+
+def given_model(first: Any, **frozen: bool) -> keras.Model:
+    model = keras.Sequential([layers.Input((64,)), first, layers.Dense(10, activation="softmax")])
+    optimizer = keras.optimizers.AdamW(weight_decay=0.1)
+    if frozen:
+        first.trainable = False
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+def test_a_given_model_that_would_lose_more_than_its_weights_is_refused() -> None:
+    adapted = layers.Normalization()
+    adapted.adapt(X * 50 + 100)
+    excluded = given_model(layers.Dense(4))
+    excluded.optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    cases = {
+        "non-trainable weights": [given_model(adapted), given_model(layers.Dense(4), frozen=True)],
+        "exclude_from_weight_decay excludes": [excluded],
+    }
+    for message, models in cases.items():
+        for model in models:
+            with pytest.raises(RecipeError, match=f"would lose .*{message}"):
+                fit({"given": model}, seeds=[0])
 
 
 def test_an_architecture_that_depends_on_the_seed_is_refused() -> None:
@@ -264,6 +382,12 @@ def test_another_backend_is_refused_with_the_line_to_put_first() -> None:
     code = "import kohort; kohort.runtime.check_backend()"
     done = python(code, KERAS_BACKEND="tensorflow")
     assert "Got the backend 'tensorflow'. Put `import kohort` before the first import of keras" in done.stderr
+
+
+def test_a_backend_that_is_not_installed_is_refused_before_keras_fails_to_load_it() -> None:
+    for code in ("import kohort; kohort.fit", "import kohort; kohort.Study"):
+        done = python(code, KERAS_BACKEND="torch")
+        assert "BackendError: Keras must run on JAX for Kohort. Got the backend 'torch'" in done.stderr
 
 
 def test_importing_kohort_selects_jax_and_loads_neither_keras_nor_jax() -> None:

@@ -64,6 +64,7 @@ def test_batchnorms_momentum_forgets_its_start_within_a_tenth_of_the_training() 
         ("dropout=0", r"must be a number in \(0, 1\)"),
         ("dropout=much", "Got 'much'"),
         ("l2=-1", r"must be a number in \[0, 10\)"),
+        ("dropout = 2", "Got '2'"),
         ("batchnorm=3", "takes no strength. Got 'batchnorm=3'"),
     ],
 )

@@ -97,6 +97,15 @@ def test_recipes_are_tested_with_their_own_numbers() -> None:
 def test_what_no_study_can_be() -> None:
     with pytest.raises(RecipeError, match="baseline must be one of the recipes: none, l2 0.001. Got 'dropout'"):
         kohort.Study(["none", "l2"], named("digits"), baseline="dropout")
+    assert kohort.Study(["none", "dropout=0.3"], named("digits"), baseline="dropout=0.3").plan.baseline == "dropout 0.3"
+
+    def silent() -> keras.Model:
+        model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    with pytest.raises(RecipeError, match="recipe 'mine' must log 'accuracy'. Got loss, val_loss"):
+        kohort.Study({"mine": silent}, named("digits"), seeds=1, epochs=1).run(verbose=0)
     with pytest.raises(DataError, match="epochs must be a whole number of at least 1. Got 0"):
         kohort.Study(["none"], named("digits"), epochs=0)
     assert kohort.Study(["none", "l2"], named("digits"), baseline="l2").plan.baseline == "l2 0.001"

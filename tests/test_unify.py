@@ -110,6 +110,11 @@ def test_other_shapes_are_refused() -> None:
         unify([traced(jnp.sin, X), traced(jnp.sin, X[:2])])
 
 
+def test_other_numbers_of_results_are_refused() -> None:
+    with pytest.raises(Different, match=r"different numbers of results: \[1, 2\]"):
+        unify([traced(lambda x: [x + 1.0]), traced(lambda x: [x + 1.0, x])])
+
+
 def test_flattening_keeps_the_result() -> None:
     def function(x: Any) -> Any:
         return jax.jit(jax.nn.gelu)(x) + jax.nn.relu(x)

@@ -11,7 +11,7 @@ Importing Kohort before Keras selects Keras' JAX backend; it loads neither of th
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kohort.runtime import prepare
+from kohort.runtime import check_backend, prepare
 
 __version__ = "0.1.0"
 
@@ -52,6 +52,8 @@ __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kohort' has no attribute {name!r}")
+    if name in ("fit", "Study", "Recipe"):
+        check_backend()  # before Keras is loaded on another backend, or fails to
     home = import_module(_HOMES[name])
     value = home if _HOMES[name] == f"kohort.{name}" else getattr(home, name)
     globals()[name] = value

@@ -16,7 +16,6 @@ from kohort.cohort.capture import (
     put_state,
     state_of,
     trace,
-    variables,
     weight_positions,
 )
 from kohort.cohort.groups import Group, groups_of
@@ -66,10 +65,12 @@ def fit(
         x: Inputs: an array, or a list or dict of arrays, with rows first.
         y: Targets, alike.
         seeds: A number n for the seeds 0 … n−1, or the seeds themselves. A builder is called under each seed; a
-            given model is built anew from its configuration, with new weights. None, the default: models are
+            given model is built anew from its configuration, with new weights (and refused if that would lose more
+            than trainable weights). Logs that Keras numbers by itself (`auc_1`) bear the names that the first seed's
+            model gives them. None, the default: models are
             trained in place from the weights they have, one after another as far as random draws go, so that the
             call can stand for a loop over `model.fit`.
-        batch_size: Rows of a batch; 32 if None, as in Keras.
+        batch_size: Rows of a batch; 32 if None, as in Keras. Fewer rows than that are refused, not made one batch.
         epochs: Passes over the training rows.
         verbose: 0 silent; else a progress bar on standard error if that is a terminal.
         validation_split: The share of the rows to validate on: the *last* rows, before any shuffling, as in Keras.
@@ -94,7 +95,7 @@ def fit(
     >>> runs["dropout", 3].history["val_accuracy"]  # doctest: +SKIP
     """
     check_backend()
-    _check_options(epochs, batch_size, not_yet)
+    _check_options(epochs, batch_size, shuffle, devices, class_weight, not_yet)
     asked, named = as_recipes(recipes)
     wanted = None if seeds is None else as_seeds(seeds)
     size = batch_size or 32
@@ -119,20 +120,41 @@ def fit(
     return _keyed(trained, asked, named, wanted)
 
 
-def _check_options(epochs: int, batch_size: int | None, not_yet: Mapping[str, Any]) -> None:
-    if not_yet:
-        name = next(iter(not_yet))
-        known = {
-            "callbacks", "initial_epoch", "steps_per_epoch", "validation_steps", "validation_batch_size",
-            "validation_freq",
-        }  # fmt: skip
-        if name in known:
+NOT_YET = {  # argument of model.fit -> its default, which asks for nothing
+    "callbacks": None,
+    "initial_epoch": 0,
+    "steps_per_epoch": None,
+    "validation_steps": None,
+    "validation_batch_size": None,
+    "validation_freq": 1,
+}
+
+
+def _check_options(
+    epochs: int,
+    batch_size: int | None,
+    shuffle: Any,
+    devices: int | None,
+    class_weight: Any,
+    not_yet: Mapping[str, Any],
+) -> None:
+    for name, value in not_yet.items():
+        if name not in NOT_YET:
+            raise TypeError(f"kohort.fit() got an unexpected keyword argument {name!r}")
+        if value != NOT_YET[name]:
             raise NotSupportedError(
-                f"kohort.fit does not support {name}= yet. Got {name}={not_yet[name]!r}. "
-                "Leave it out, or train with model.fit."
+                f"kohort.fit does not support {name}= yet. Got {name}={value!r}. Leave it out, or train with model.fit."
             )
-        raise TypeError(f"kohort.fit() got an unexpected keyword argument {name!r}")
-    for name, value in (("epochs", epochs), ("batch_size", 32 if batch_size is None else batch_size)):
+    if not (isinstance(shuffle, bool | np.bool_) or shuffle == "batch"):
+        raise DataError(f"shuffle must be True, False or 'batch'. Got {shuffle!r}.")
+    if class_weight is not None and not isinstance(class_weight, Mapping):
+        raise DataError(f"class_weight must map classes to weights, as in {{0: 1.0, 1: 5.0}}. Got {class_weight!r}.")
+    counts = {
+        "epochs": epochs,
+        "batch_size": 32 if batch_size is None else batch_size,
+        "devices": 1 if devices is None else devices,
+    }
+    for name, value in counts.items():
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
             raise DataError(f"{name} must be a whole number of at least 1. Got {value!r}.")
 
@@ -171,6 +193,7 @@ def fit_members(
     params: dict[str, Any],
     listener: Listener,
     devices: int | None = None,
+    required_logs: Sequence[str] = (),
 ) -> Fitted:
     """Trains every recipe under every seed.
 
@@ -183,6 +206,7 @@ def fit_members(
         params: `History.params` of the runs.
         listener: Hears of progress.
         devices: At most so many.
+        required_logs: Logs that each recipe must give, for what is done with the runs.
     """
     counter = Counter(listener, epochs * len(recipes) * len(seeds))
     built, traced = [], []
@@ -193,6 +217,13 @@ def fit_members(
         own = Recipients(recipe.build, recipe.name, seeds, options)
         built.append(own)
         traced.append(_traced(own.model, recipe.name, options, data.validation_of_a_member))
+        missing = [log for log in required_logs if log not in traced[-1].logs]
+        if missing:
+            raise RecipeError(
+                f"recipe {recipe.name!r} must log {missing[0]!r}. Got {', '.join(traced[-1].logs)}. "
+                "Compile it with metrics=['accuracy']."
+            )
+    _refuse_shared_variables(recipes, [own.model for own in built])
     names = [recipe.name for recipe in recipes]
     orders = []
     for group in groups_of(traced, names):
@@ -275,7 +306,7 @@ def _traced(model: keras.Model, name: str, options: Training, validation: Arrays
 def _refuse_shared_variables(recipes: Sequence[Recipe], models: Sequence[keras.Model]) -> None:
     owner: dict[int, str] = {}
     for recipe, model in zip(recipes, models, strict=True):
-        for variable in variables(model):
+        for variable in [*model.trainable_variables, *model.optimizer.variables, *model.metrics_variables]:
             other = owner.setdefault(id(variable), recipe.name)
             if other != recipe.name:
                 raise RecipeError(
@@ -322,13 +353,8 @@ def _leave_as_fit_does(model: keras.Model, result: Trained, logs: Sequence[str],
 
 
 def _history(logs: np.ndarray, names: Sequence[str]) -> dict[str, list[float]]:
-    """Keras' `History.history`: log name -> one value per epoch."""
-    return {name: [float(value) for value in logs[:, names.index(name)]] for name in history_order(names)}
-
-
-def history_order(names: Sequence[str]) -> list[str]:
-    """The order in which Keras' history has these logs: training's by name, then validation's by name."""
-    return sorted(names, key=lambda name: (name.startswith("val_"), name))
+    """Keras' `History.history`: log name -> one value per epoch, the names sorted as Keras sorts them."""
+    return {name: [float(value) for value in logs[:, names.index(name)]] for name in sorted(names)}
 
 
 def _run(

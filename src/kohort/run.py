@@ -21,7 +21,7 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        diverged_at: The epoch (from 0) at whose end the loss or a weight was first not finite; None if none was.
+        diverged_at: The epoch (from 0) at whose end a log or a trainable weight was first not finite, or None.
     """
 
     diverged_at: int | None = None

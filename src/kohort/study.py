@@ -127,7 +127,7 @@ class Study:
         baseline: str | None = None,
     ):
         for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
                 raise DataError(f"{name} must be a whole number of at least 1. Got {value!r}.")
         self.dataset = dataset
         rows = sizes(dataset.rows, batch_size)
@@ -144,8 +144,8 @@ class Study:
             names,
             _baseline(baseline, names),
             as_seeds(seeds),
-            epochs,
-            batch_size,
+            int(epochs),
+            int(batch_size),
             rows,
             network,
         )
@@ -166,7 +166,10 @@ class Study:
         params = {"verbose": 0, "epochs": plan.epochs, "steps": -(-plan.rows[0] // plan.batch_size)}
         shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Bar()
         with shown as heard:
-            fitted = fit_members(self.recipes, plan.seeds, options, data, plan.epochs, params, heard)
+            logs = ("accuracy", "val_accuracy")
+            fitted = fit_members(
+                self.recipes, plan.seeds, options, data, plan.epochs, params, heard, required_logs=logs
+            )
         tested = {key: run for cohort in fitted.cohorts for key, run in self._tested(cohort, splits, pool)}
         runs = {
             (run.recipe, run.seed): replace(run, test=tested[run.recipe, run.seed])
@@ -210,6 +213,9 @@ def _baseline(baseline: str | None, names: tuple[str, ...]) -> str:
         return names[0]
     if baseline in names:
         return baseline
+    written = baseline.replace("=", " ")  # dropout=0.3 for the recipe that is called dropout 0.3
+    if written in names:
+        return written
     of_technique = [name for name in names if name.split()[0] == baseline]
     if len(of_technique) == 1:
         return of_technique[0]

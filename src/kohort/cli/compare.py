@@ -32,6 +32,11 @@ def compare(
     folder = report.resolve().parent
     if not folder.is_dir():
         raise DataError(f"the report's folder must exist. Got {folder}. Create it, or name another file.")
+    if report.is_dir():
+        raise DataError(f"the report must be a file. Got the folder {report.resolve()}. Name a file in it.")
+    from kohort.runtime import check_backend
+
+    check_backend()
     # before anything slow is imported, so that a wrong name is answered at once
     from kohort.data.named import named
 
@@ -56,19 +61,25 @@ def compare(
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     command = shlex.join(["kohort", "compare", dataset, *words, "--baseline", study.plan.baseline])
     written = page(document(comparison, result.runs, dataset=data.name, how=result.facts(), command=command))
-    report.write_text(written, encoding="utf-8")
     if as_json:
         print(json.dumps(_json(result, comparison), indent=2, allow_nan=False))
-        return
+    else:
+        _print(comparison)
+    try:
+        report.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"the report could not be written to {report}: {error}. Name another file.") from error
+    if not as_json and not quiet:
+        print(f"\n{textbook_sentence(comparison)}")
+        print(f"{len(result.runs)} runs in {result.seconds:.1f} s. Report: {report}")
+
+
+def _print(comparison: Any) -> None:
     from rich.console import Console
 
     from kohort.report.text import table
 
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    console.print(table(comparison))
-    if not quiet:
-        print(f"\n{textbook_sentence(comparison)}")
-        print(f"{len(result.runs)} runs in {result.seconds:.1f} s. Report: {report}")
+    Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table(comparison))
 
 
 def _json(result: Any, comparison: Any) -> dict[str, Any]:

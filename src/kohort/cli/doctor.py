@@ -24,8 +24,9 @@ def doctor() -> None:
     backend = os.environ.get("KERAS_BACKEND", "jax")
     print(f"backend   {backend}")
     failures = []
+    cure = f"Cure: pip install 'jax>=0.10.1,!=0.10.2', or start with XLA_FLAGS={CURE}"
     if backend != "jax":
-        failures.append(f"KERAS_BACKEND is {backend!r}; Kohort needs jax. Unset it, or set KERAS_BACKEND=jax.")
+        failures.append(f"KERAS_BACKEND is {backend!r}. Cure: unset it, or set KERAS_BACKEND=jax.")
     import jax
 
     from kohort.cohort.selfcheck import selfcheck
@@ -36,16 +37,15 @@ def doctor() -> None:
     for check in selfcheck():
         print(f"  {'right' if check.right else 'WRONG'}  {check.name} (relative error {check.error:.1e})")
         if not check.right:
-            failures.append(f"JAX computes wrong numbers here: {check.name}.")
+            failures.append(f"JAX computes wrong numbers here: {check.name}. {cure}")
     jaxlib = installed("jaxlib")
     if jaxlib in WRONG_ON_CPU:
         print(f"\njaxlib {jaxlib} is known to be wrong on CPU: {WRONG_ON_CPU[jaxlib]}")
-        failures += [] if CURE in os.environ.get("XLA_FLAGS", "") else [f"jaxlib {jaxlib} runs without its cure."]
+        failures += (
+            [] if CURE in os.environ.get("XLA_FLAGS", "") else [f"jaxlib {jaxlib} runs without its cure. {cure}"]
+        )
     if failures:
         told = "\n  ".join(failures)
-        print(
-            f"\nNot fit:\n  {told}\nCure: pip install 'jax>=0.10.1,!=0.10.2', or start with XLA_FLAGS={CURE}",
-            file=sys.stderr,
-        )
+        print(f"\nNot fit:\n  {told}", file=sys.stderr)
         raise typer.Exit(3)
     print("\nFit for Kohort.")

@@ -67,8 +67,8 @@ def fit_arrays(
         NotSupportedError: The data is a stream or sparse.
     """
     _refuse_streams(x, y)
-    if not 0.0 <= validation_split < 1.0:
-        raise DataError(f"validation_split must be in [0, 1). Got {validation_split}.")
+    if not isinstance(validation_split, int | float | np.number) or not 0.0 <= validation_split < 1.0:
+        raise DataError(f"validation_split must be a number in [0, 1). Got {validation_split!r}.")
     if validation_split and validation_data is None:
         _same_rows({"x": x, "y": y, "sample_weight": sample_weight})
         rows = _rows(x)
@@ -126,8 +126,8 @@ def _refuse_streams(x: Any, y: Any) -> None:
     if x is None or not can_convert_arrays((x, y)):
         raise NotSupportedError(
             "x and y must be arrays, or lists or dicts of arrays, held in memory. "
-            f"Got x={_described(x)}, y={_described(y)}. Streams (generators, tf.data, DataLoader, PyDataset) are not "
-            "supported yet: load the rows into arrays, or train with model.fit."
+            f"Got x={_described(x)}, y={_described(y)}. Wrap lists of numbers in np.array. Streams (generators, "
+            "tf.data, DataLoader, PyDataset) are not supported yet: load the rows, or train with model.fit."
         )
     if any(data_adapter_utils.is_scipy_sparse(leaf) for leaf in jax.tree.leaves((x, y))):
         raise NotSupportedError("sparse arrays are not supported yet. Pass x.toarray().")
@@ -138,16 +138,18 @@ def _described(value: Any) -> str:
     return f"{type(value).__name__}{list(shape)}" if shape is not None else type(value).__name__
 
 
-def _rows(value: Any) -> int:
+def _rows(value: Any, name: str = "x") -> int:
     leaf = next(leaf for leaf in jax.tree.leaves(value) if leaf is not None)
     if not np.shape(leaf):
-        raise DataError(f"x must have rows as its first axis. Got a single number, {leaf!r}.")
+        raise DataError(
+            f"{name} must be an array with rows as its first axis. Got the number {leaf!r}, alone or listed."
+        )
     return int(np.shape(leaf)[0])
 
 
 def _same_rows(parts: Mapping[str, Any]) -> None:
     counted = {
-        name: {_rows(leaf) for leaf in jax.tree.leaves(part)} for name, part in parts.items() if part is not None
+        name: {_rows(leaf, name) for leaf in jax.tree.leaves(part)} for name, part in parts.items() if part is not None
     }
     if len(set().union(*counted.values())) > 1:
         told = ", ".join(f"{name} has {' and '.join(map(str, sorted(rows)))}" for name, rows in counted.items())
@@ -167,5 +169,5 @@ def _check_numbers(value: Any, name: str) -> None:
             where = f"row {bad[0][0]}" + (f", column {', '.join(map(str, bad[0][1:]))}" if array.ndim > 1 else "")
             raise DataError(
                 f"{name} must be finite. Got {array[tuple(bad[0])]} in {where} ({len(bad)} such values). "
-                "Remove these rows or fill the values in; fit would train every weight to NaN."
+                "Remove these rows or fill the values in. If the model deals with them itself, train it with model.fit."
             )

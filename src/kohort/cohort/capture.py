@@ -104,8 +104,8 @@ def check_can_train(model: Any, recipe: str) -> None:
         )
     if not model.jit_compile:
         raise RecipeError(
-            f"recipe {recipe!r} does not compile (jit_compile=False, or a layer that XLA does not support), but a "
-            "cohort trains as one compiled program. Remove jit_compile=False, or train it alone with model.fit()."
+            f"recipe {recipe!r} is not compiled by XLA, but a cohort trains as one compiled program. "
+            f"{_why_not_jit(model)} or train it alone with model.fit()."
         )
     for method in ("fit", "evaluate", "make_train_function", "make_test_function"):
         if getattr(type(model), method) is not getattr(keras.Model, method):
@@ -118,6 +118,13 @@ def check_can_train(model: Any, recipe: str) -> None:
             f"recipe {recipe!r}: a keras.distribution is set, and a cohort spreads its members over devices itself. "
             "Call keras.distribution.set_distribution(None)."
         )
+
+
+def _why_not_jit(model: keras.Model) -> str:
+    unsupported = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
+    if unsupported:
+        return f"Keras says that the layer {unsupported[0]!r} does not support it: replace it,"
+    return "It was compiled with jit_compile=False: remove that,"
 
 
 @dataclass(frozen=True)
@@ -173,17 +180,32 @@ def trace(model: keras.Model, recipe: str, training: Arrays, validation: Arrays 
         validation: The arrays to validate with after each epoch, if any.
         batch_size: Rows of a full batch, in training and validation.
     """
-    before = [variable.value for variable in model.metrics_variables]
-    model.reset_metrics()
-    metrics = tuple(np.array(variable.value) for variable in model.metrics_variables)
-    for variable, value in zip(model.metrics_variables, before, strict=True):
-        variable.assign(value)
+    metrics = _metrics_at_start(model, recipe)
     parts = parts_of(model)
     train = {n: _trace(model, recipe, training, n, parts) for n in batch_sizes(training.rows, batch_size)}
     test = {}
     if validation is not None:
         test = {n: _trace(model, recipe, validation, n, parts, False) for n in batch_sizes(validation.rows, batch_size)}
     return Traced(parts, train, test, metrics)
+
+
+def _metrics_at_start(model: keras.Model, recipe: str) -> tuple[np.ndarray, ...]:
+    """The metric state after `reset_metrics`, which must not depend on what was before."""
+    before = [variable.value for variable in model.metrics_variables]
+    resets = []
+    for moved in (1, 0):
+        for variable, value in zip(model.metrics_variables, before, strict=True):
+            variable.assign(value + np.asarray(moved, value.dtype))
+        model.reset_metrics()
+        resets.append([np.array(variable.value) for variable in model.metrics_variables])
+    for variable, value, one, other in zip(model.metrics_variables, before, *resets, strict=True):
+        variable.assign(value)
+        if one.tobytes() != other.tobytes():
+            raise NotSupportedError(
+                f"recipe {recipe!r}: the metric state {variable.path!r} must begin anew in each epoch. Got a "
+                "reset_state() that leaves it. Reset it there, or train with model.fit."
+            )
+    return tuple(resets[1])
 
 
 def _trace(model: keras.Model, recipe: str, data: Arrays, size: int, parts: Parts, training: bool = True) -> Step:
@@ -200,6 +222,11 @@ def _trace(model: keras.Model, recipe: str, data: Arrays, size: int, parts: Part
                 f"Got {type(logs).__name__}."
             )
         for name, value in logs.items():
+            if isinstance(value, dict | list | tuple):
+                raise NotSupportedError(
+                    f"recipe {recipe!r}: the log {name!r} must be one number. Got a {type(value).__name__} of logs. "
+                    "Return a flat dict of numbers."
+                )
             if np.ndim(value) != 0:
                 raise NotSupportedError(
                     f"recipe {recipe!r}: the log {name!r} must be one number. Got an array of shape {np.shape(value)}; "
@@ -226,7 +253,7 @@ def _nested(state: Sequence[Any], parts: Parts, training: bool) -> tuple[list[An
 
 def finalized(model: keras.Model, state: State) -> State:
     """What `fit` does to the state when it ends: an optimiser with `use_ema` writes its averages into the weights."""
-    if not getattr(model.optimizer, "use_ema", False):
+    if not _finalizes(model.optimizer):
         return state
     before = state_of(model)
     put_state(model, state)
@@ -234,6 +261,14 @@ def finalized(model: keras.Model, state: State) -> State:
     after = [np.array(value) for value in state_of(model)]
     put_state(model, before)
     return after
+
+
+def _finalizes(optimizer: Any) -> bool:
+    """Whether the optimiser, or the one that it wraps, changes variables when training ends."""
+    if hasattr(optimizer, "inner_optimizer"):  # LossScaleOptimizer, around every optimiser under mixed_float16
+        return _finalizes(optimizer.inner_optimizer)
+    own = type(optimizer).finalize_variable_values is not keras.optimizers.Optimizer.finalize_variable_values
+    return own or bool(optimizer.use_ema)
 
 
 def weight_positions(model: keras.Model) -> list[int]:

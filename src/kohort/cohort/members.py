@@ -7,8 +7,9 @@ permutation from NumPy, and builds the rest; then each epoch draws one permutati
 Building a Keras model takes some 30 ms, its weights less than one. So a recipe is built for two seeds, and for the
 others only its random numbers are drawn again, by the very initialisers that Keras called (`Redraw`). Whether that is
 right is not assumed: the second real build must come out bit for bit as the redraw says, and every draw from Python's
-and NumPy's generators must have become a weight or a mask; else each member is really built, and its steps are compared
-with the first one's, for a builder that draws may build another network under each seed.
+and NumPy's generators must have become a weight or a mask; else each member is really built. Of every member that is
+really built, the training step is compared with the first one's, constants included: a builder that draws may build
+another network under each seed, and is refused.
 """
 
 import copy
@@ -91,6 +92,8 @@ def build_model(build: Builder, recipe: str, seed: int | None) -> keras.Model:
         keras.utils.set_random_seed(seed)
     try:
         model = build()
+    except RecipeError:
+        raise
     except Exception as error:
         raise RecipeError(f"recipe {recipe!r} does not build (seed {seed}): {type(error).__name__}: {error}") from error
     check_can_train(model, recipe)
@@ -154,11 +157,22 @@ class Recipients:
                 else:
                     model, orders = build_member(build, name, seed, training)
                     state = state_of(model)
-                    if redraw is None or not redraw.gives(seed, state, orders):
+                    self._check_same_step(model, seed)
+                    self._check_own_weights(model, seed)
+                    if redraw is not None and not redraw.gives(seed, state, orders):
                         redraw = None
-                        self._check_same_step(model, seed)
                 self.states.append(state)
                 self.orders.append(orders)
+
+    def _check_own_weights(self, model: keras.Model, seed: int) -> None:
+        """Refuses a builder that hands out the same trainable weights again."""
+        own = {id(variable) for variable in [*self.model.trainable_variables, *self.model.optimizer.variables]}
+        shared = [variable.path for variable in model.trainable_variables if id(variable) in own]
+        if shared:
+            raise RecipeError(
+                f"recipe {self.name!r} must build new weights at each call. Got the trainable variable {shared[0]!r} "
+                f"again under seed {seed}. Make the layers inside the builder, or freeze what is shared."
+            )
 
     def _check_same_step(self, model: keras.Model, seed: int) -> None:
         """Refuses a builder whose network, not only its weights, depends on the seed."""

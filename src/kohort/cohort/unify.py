@@ -161,6 +161,9 @@ class _Walk:
             for variable, own in zip(flat_jaxpr.inputs, self.first.inputs, strict=True):
                 _same_type(variable, own, "an array of the training state")
                 names[variable] = own
+        results = sorted({len(f.outputs) for f in self.flats})
+        if len(results) > 1:
+            raise Different(f"they give different numbers of results: {results}")
         equations = [self._equation(i, row) for i, row in enumerate(self._rows())]
         outputs = [
             self._atom(row, f"output {i}") for i, row in enumerate(zip(*(f.outputs for f in self.flats), strict=True))

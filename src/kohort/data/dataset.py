@@ -37,6 +37,13 @@ class Dataset:
     source: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.x, np.ndarray) or not isinstance(self.y, np.ndarray) or self.y.dtype.kind not in "iu":
+            raise DataError(
+                f"dataset {self.name!r}: x and y must be NumPy arrays, y of whole numbers. "
+                f"Got {type(self.x).__name__} and {type(self.y).__name__} of {getattr(self.y, 'dtype', 'objects')}."
+            )
+        if self.y.size == 0:
+            raise DataError(f"dataset {self.name!r} must have rows. Got none.")
         if self.x.shape[:1] != self.y.shape or self.x.ndim < 2:
             raise DataError(
                 f"dataset {self.name!r}: x must be (rows, features) and y (rows,). "
@@ -121,6 +128,11 @@ def split(dataset: Dataset, seed: int, batch_size: int) -> Split:
     """
     train, validation, test = sizes(dataset.rows, batch_size)
     counts = np.bincount(dataset.y, minlength=len(dataset.classes))
+    if min(validation, test) < len(dataset.classes):
+        raise DataError(
+            f"validation and test must have a row for each of the {len(dataset.classes)} classes of {dataset.name!r}. "
+            f"Got {validation} validation rows and {test} test rows. Bring more rows or fewer classes."
+        )
     if counts.min() < 3:
         rare = dataset.classes[int(counts.argmin())]
         raise DataError(

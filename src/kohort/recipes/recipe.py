@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from kohort.errors import RecipeError
 
@@ -41,7 +42,10 @@ def as_recipes(recipes: Any) -> tuple[tuple[Recipe, ...], bool]:
     if isinstance(recipes, Mapping):
         if not recipes:
             raise RecipeError("recipes must hold at least one recipe. Got an empty mapping.")
-        return tuple(_recipe(str(name), given) for name, given in recipes.items()), True
+        for name in recipes:
+            if not isinstance(name, str):
+                raise RecipeError(f"names of recipes must be text. Got {name!r}. Write {str(name)!r}.")
+        return tuple(_recipe(name, given) for name, given in recipes.items()), True
     name = getattr(recipes, "name", getattr(recipes, "__name__", "model"))
     if name == "<lambda>":
         name = "model"
@@ -80,6 +84,24 @@ def cloned(model: keras.Model, name: str) -> keras.Model:
             f"recipe {name!r}: a model given with seeds is built anew under each seed from its configuration, and "
             f"this one cannot be: {error}. Pass a function that builds and compiles it instead."
         ) from error
-    if not twin.compiled:
-        raise RecipeError(f"recipe {name!r} must be a compiled model. Call model.compile(...) before kohort.fit.")
+    lost = _lost(model, twin)
+    if lost:
+        raise RecipeError(
+            f"recipe {name!r}: a model given with seeds is built anew under each seed from its configuration, which "
+            f"would lose {lost}. Pass a function that builds, prepares and compiles it instead."
+        )
     return twin
+
+
+def _lost(model: keras.Model, twin: keras.Model) -> str:
+    """What of a model, besides trainable weights, its configuration does not carry; empty if nothing."""
+    optimizer: Any = model.optimizer
+    excluded = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
+    if any(getattr(optimizer, name, None) for name in excluded):
+        return "what optimizer.exclude_from_weight_decay excludes"
+    if model.built and not twin.built:
+        twin.build_from_config(model.get_build_config())
+    for own, other in zip(model.non_trainable_weights, twin.non_trainable_weights, strict=False):
+        if not np.array_equal(np.asarray(own.value), np.asarray(other.value)):
+            return f"the non-trainable weights {own.path!r}, adapted, trained or frozen as they are"
+    return ""

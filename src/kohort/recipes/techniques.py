@@ -49,7 +49,7 @@ class Technique:
 
     def label(self, strength: float | None) -> str:
         """The recipe's name in reports: a verdict names the strength."""
-        return self.name if strength is None else f"{self.name} {strength:g}"
+        return self.name if strength is None else f"{self.name} {strength:.12g}"
 
 
 TECHNIQUES: dict[str, Technique] = {
@@ -94,7 +94,7 @@ def parse(text: str) -> tuple[Technique, float | None]:
     >>> parse("dropout=0.5")[1]
     0.5
     """
-    name, given, value = text.strip().partition("=")
+    name, given, value = (part.strip() for part in text.partition("="))
     if name not in TECHNIQUES:
         near = get_close_matches(name, TECHNIQUES, cutoff=0.5)
         guess = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""

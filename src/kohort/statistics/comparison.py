@@ -18,7 +18,7 @@ class RecipeSummary:
         recipe: Its name.
         seeds: The seeds, in order.
         test: Test accuracy of each run, with its final weights, in the order of the seeds.
-        test_mean: Their mean, with Student's interval over seeds; None if every run diverged.
+        test_mean: Their mean, with Student's interval over seeds.
         test_spread: Their standard deviation, with denominator n − 1; NaN for one run.
         difference: Test accuracy minus the baseline's, paired by seed; None for the baseline.
         best_validation: max(val_accuracy) over epochs of each run: what the textbook's loop prints.
