@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kohort.cohort.arrays import fit_arrays
-from kohort.cohort.capture import state_of
+from kohort.cohort.capture import Traced, state_of, trace
 from kohort.cohort.members import Recipients, Redraw, Training, build_member, keras_randomness_restored
 from tests.networks import TEXTBOOK
 
@@ -22,6 +22,13 @@ Y = (np.arange(64) % 10).astype(np.int32)
 def training(shuffle: bool = True) -> Training:
     arrays, _ = fit_arrays(X, Y, batch_size=32)
     return Training(arrays, 32, shuffle)
+
+
+def recipients(build: Callable[[], keras.Model], name: str, seeds: Any, options: Training) -> Recipients:
+    def traced(model: keras.Model) -> Traced:
+        return trace(model, name, options.arrays, None, options.batch_size)
+
+    return Recipients(build, name, seeds, options, traced)
 
 
 def compiled(*stack: Any, optimizer: str = "adam") -> keras.Model:
@@ -57,13 +64,13 @@ BUILDERS: dict[str, Callable[[], keras.Model]] = {
 @pytest.mark.parametrize("name", BUILDERS)
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_states_and_orders_equal_those_of_real_builds(name: str, shuffle: bool) -> None:
-    recipients = Recipients(BUILDERS[name], name, [3, 1, 0, 12345], training(shuffle))
+    members = recipients(BUILDERS[name], name, [3, 1, 0, 12345], training(shuffle))
     for index, seed in enumerate([3, 1, 0, 12345]):
         with keras_randomness_restored():
             model, orders = build_member(BUILDERS[name], name, seed, training(shuffle))
-        for ours, theirs in zip(recipients.states[index], state_of(model), strict=True):
+        for ours, theirs in zip(members.states[index], state_of(model), strict=True):
             assert np.asarray(ours).tobytes() == np.asarray(theirs).tobytes()
-        np.testing.assert_array_equal(recipients.orders[index].next_epoch(), orders.next_epoch())
+        np.testing.assert_array_equal(members.orders[index].next_epoch(), orders.next_epoch())
 
 
 def count_builds(build: Callable[[], keras.Model]) -> tuple[Callable[[], keras.Model], list[int]]:
@@ -78,7 +85,7 @@ def count_builds(build: Callable[[], keras.Model]) -> tuple[Callable[[], keras.M
 
 def test_only_two_members_are_really_built() -> None:
     build, calls = count_builds(TEXTBOOK["dropout"])
-    Recipients(build, "dropout", range(30), training())
+    recipients(build, "dropout", range(30), training())
     assert len(calls) == 2
 
 
@@ -89,11 +96,11 @@ def test_a_builder_that_draws_for_itself_is_really_built_for_each_seed() -> None
         return compiled(layers.Input((64,)), layers.Dense(4, bias_initializer=bias))
 
     build, calls = count_builds(drawing)
-    recipients = Recipients(build, "own", range(5), training())
+    members = recipients(build, "own", range(5), training())
     assert len(calls) == 5
     for seed in range(5):
         expected = np.random.RandomState(seed).normal(size=4).astype(np.float32)
-        np.testing.assert_array_equal(np.asarray(recipients.states[seed][1]), expected)
+        np.testing.assert_array_equal(np.asarray(members.states[seed][1]), expected)
 
 
 def test_a_redraw_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,8 +112,8 @@ def test_a_redraw_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
         return [np.asarray(state[0]) + 1e-7, *state[1:]], orders
 
     monkeypatch.setattr(Redraw, "__call__", wrong)
-    recipients = Recipients(build, "none", range(4), training())
+    members = recipients(build, "none", range(4), training())
     assert len(calls) == 4
     with keras_randomness_restored():
         model, _ = build_member(TEXTBOOK["none"], "none", 3, training())
-    np.testing.assert_array_equal(np.asarray(recipients.states[3][0]), np.asarray(state_of(model)[0]))
+    np.testing.assert_array_equal(np.asarray(members.states[3][0]), np.asarray(state_of(model)[0]))

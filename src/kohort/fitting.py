@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -214,9 +215,10 @@ def fit_members(
         counter.say(f"building {recipe.name}")
         if recipe.given is not None:
             check_can_train(recipe.given, recipe.name)
-        own = Recipients(recipe.build, recipe.name, seeds, options)
+        held_out = data.validation_of_a_member
+        own = Recipients(recipe.build, recipe.name, seeds, options, partial(_traced, recipe.name, options, held_out))
         built.append(own)
-        traced.append(_traced(own.model, recipe.name, options, data.validation_of_a_member))
+        traced.append(own.traced)
         missing = [log for log in required_logs if log not in traced[-1].logs]
         if missing:
             raise RecipeError(
@@ -275,7 +277,7 @@ def _fit_in_place(
             models.append(model)
             orders.append(own)
         _refuse_shared_variables(recipes, models)
-        traced = [_traced(m, r.name, options, validation) for r, m in zip(recipes, models, strict=True)]
+        traced = [_traced(r.name, options, validation, m) for r, m in zip(recipes, models, strict=True)]
     names = [recipe.name for recipe in recipes]
     work = []
     for group in groups_of(traced, names):
@@ -296,7 +298,7 @@ def _told(counter: Counter, names: Sequence[str]) -> Callable[[Order], Callable[
     return lambda order: counter.cohort(tuple(names[i] for i in order.group.recipes), len(order.members))
 
 
-def _traced(model: keras.Model, name: str, options: Training, validation: Arrays | None) -> Traced:
+def _traced(name: str, options: Training, validation: Arrays | None, model: keras.Model) -> Traced:
     check_labels(model, name, options.arrays, "y")
     if validation is not None:
         check_labels(model, name, validation, "validation y")

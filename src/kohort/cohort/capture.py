@@ -182,10 +182,10 @@ def trace(model: keras.Model, recipe: str, training: Arrays, validation: Arrays 
     """
     metrics = _metrics_at_start(model, recipe)
     parts = parts_of(model)
-    train = {n: _trace(model, recipe, training, n, parts) for n in batch_sizes(training.rows, batch_size)}
+    train = {n: trace_step(model, recipe, training, n) for n in batch_sizes(training.rows, batch_size)}
     test = {}
     if validation is not None:
-        test = {n: _trace(model, recipe, validation, n, parts, False) for n in batch_sizes(validation.rows, batch_size)}
+        test = {n: trace_step(model, recipe, validation, n, False) for n in batch_sizes(validation.rows, batch_size)}
     return Traced(parts, train, test, metrics)
 
 
@@ -208,7 +208,9 @@ def _metrics_at_start(model: keras.Model, recipe: str) -> tuple[np.ndarray, ...]
     return tuple(resets[1])
 
 
-def _trace(model: keras.Model, recipe: str, data: Arrays, size: int, parts: Parts, training: bool = True) -> Step:
+def trace_step(model: keras.Model, recipe: str, data: Arrays, size: int, training: bool = True) -> Step:
+    """Traces the training step, or the test step, of a built model for batches of `size` rows."""
+    parts = parts_of(model)
     whole = [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in state_of(model)]
     taken = list(range(parts.total)) if training else parts.test
     names: list[str] = []

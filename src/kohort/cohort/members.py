@@ -25,7 +25,7 @@ from keras.src.backend import Variable
 from keras.src.backend.common import global_state
 
 from kohort.cohort.arrays import Arrays
-from kohort.cohort.capture import State, check_can_train, state_of, trace, variables
+from kohort.cohort.capture import State, Traced, check_can_train, state_of, trace_step, variables
 from kohort.cohort.unify import Different, unify
 from kohort.errors import RecipeError
 from kohort.seeds import (
@@ -130,16 +130,24 @@ def build_member(build: Builder, recipe: str, seed: int, training: Training) -> 
 
 
 class Recipients:
-    """The members of one recipe, and its first model, which stands for them when steps are traced.
+    """The members of one recipe, and its first model, whose traced steps stand for them all.
 
     Args:
         build: The recipe's builder.
         name: The recipe's name.
         seeds: The seeds, at least one.
         training: The shared arguments of `fit`.
+        trace: Traces a built model's steps.
     """
 
-    def __init__(self, build: Builder, name: str, seeds: Sequence[int], training: Training):
+    def __init__(
+        self,
+        build: Builder,
+        name: str,
+        seeds: Sequence[int],
+        training: Training,
+        trace: Callable[[keras.Model], Traced],
+    ):
         self.build = build
         self.name = name
         self.training = training
@@ -151,6 +159,7 @@ class Recipients:
             redraw = None
             if len(seeds) > 2:
                 redraw = Redraw.of(self.model, seen, seeds[0], training)
+            self.traced = trace(self.model)
             for seed in seeds[1:]:
                 if redraw is not None and len(self.states) > 1:
                     state, orders = redraw(seed)
@@ -176,10 +185,10 @@ class Recipients:
 
     def _check_same_step(self, model: keras.Model, seed: int) -> None:
         """Refuses a builder whose network, not only its weights, depends on the seed."""
-        arrays, size = self.training.arrays, self.training.batch_size
-        steps = [trace(m, self.name, arrays, None, size).train[size].jaxpr for m in (self.model, model)]
+        size = self.training.batch_size
+        own = trace_step(model, self.name, self.training.arrays, size)
         try:
-            different = "other numbers" if unify(steps).lifted else ""
+            different = "other numbers" if unify([self.traced.train[size].jaxpr, own.jaxpr]).lifted else ""
         except Different as error:
             different = str(error)
         if different:
