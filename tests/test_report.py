@@ -1,5 +1,6 @@
 """The report: what it says, that names are data, and that a real browser shows it without a request or an error."""
 
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from kohort.report.document import Document, difference_in_words, document, percent, points
 from kohort.report.html import page
@@ -97,6 +99,16 @@ def test_the_table_shows_diverged_runs_only_where_there_are_some() -> None:
     first = made["none", 0]
     made["none", 0] = Run("none", 0, first.history, Outcome(3), (), {}, test=first.test)
     assert len(table(compare(made, "none")).columns) == 6
+
+
+def test_names_are_no_markup_in_the_table_either() -> None:
+    names = ["[bold]none[/bold]", "[/red] l2"]
+    console = Console(width=140, file=io.StringIO())
+    console.print(table(compare(runs(names), names[0])))
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "difference from [bold]none[/bold] (95 %)" in printed
+    assert printed.count("[bold]none[/bold]") == 2
+    assert "[/red] l2" in printed
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ class Bar:
     def __init__(self) -> None:
         console = Console(file=sys.stderr)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # names of recipes are data
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("run-epochs"),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from kohort.report.document import difference_in_words, percent
 from kohort.statistics.comparison import Comparison
@@ -23,12 +24,12 @@ def table(comparison: Comparison) -> Table:
         "best val epoch",
         "train, last epoch",
     ):
-        shown.add_column(heading, justify="right")
+        shown.add_column(Text(heading), justify="right")
     if any(summary.diverged for summary in comparison.recipes):
         shown.add_column("diverged", justify="right")
     for summary in comparison.recipes:
         cells = [
-            summary.recipe,
+            Text(summary.recipe),  # a name is data, never markup
             f"{percent(summary.test_mean.mean)} ± {percent(summary.test_spread)}",
             difference_in_words(summary),
             percent(mean(summary.best_validation)),
