@@ -94,6 +94,27 @@ def test_recipes_are_tested_with_their_own_numbers() -> None:
         np.testing.assert_array_equal(run.test.correct, predicted == dataset.y[part.test])
 
 
+def test_the_score_is_that_of_averaged_weights_where_fit_writes_them() -> None:
+    dataset = named("iris")
+
+    def build() -> keras.Model:
+        stack = [keras.layers.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(3, activation="softmax")]
+        model = keras.Sequential(stack)
+        optimizer = keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.999)  # averages hardly leave zero
+        model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    result = kohort.Study({"averaged": build}, dataset, seeds=3, epochs=3, batch_size=8).run(verbose=0)
+    quiet: dict = {"verbose": 0}
+    for (_, seed), run in result.runs.items():
+        part = split(dataset, seed, 8)
+        model = run.model()
+        assert largest_gap(run.weights, model.get_weights()) == 0.0
+        predicted = model.predict(dataset.scaled(part.train)[part.test], **quiet).argmax(axis=1)
+        assert run.test is not None
+        np.testing.assert_array_equal(run.test.correct, predicted == dataset.y[part.test])
+
+
 def test_what_no_study_can_be() -> None:
     with pytest.raises(RecipeError, match="baseline must be one of the recipes: none, l2 0.001. Got 'dropout'"):
         kohort.Study(["none", "l2"], named("digits"), baseline="dropout")

@@ -1,8 +1,8 @@
 """`kohort.fit`: the arguments of `model.fit`, for many recipes and many seeds at once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -168,7 +168,7 @@ class Cohort:
         group: What its recipes share.
         models: One built model per recipe.
         members: Who trained.
-        results: How each came out, in the order of the members.
+        results: How each came out, ended as `fit` ends it, in the order of the members.
     """
 
     group: Group
@@ -238,11 +238,10 @@ def fit_members(
         orders.append(Order(group, members, own_data, epochs, devices))
     runs: dict[tuple[int, int], Run] = {}
     cohorts: list[Cohort] = []
-    for order, results in train_in_turn(orders, _told(counter, names)):
-        own_models = [built[index].model for index in order.group.recipes]
-        cohorts.append(Cohort(order.group, own_models, list(order.members), results))
-        for member, result in zip(order.members, results, strict=True):
-            index = order.group.recipes[member.recipe]
+    for cohort in _trained(orders, [own.model for own in built], counter, names):
+        cohorts.append(cohort)
+        for member, result in zip(cohort.members, cohort.results, strict=True):
+            index = cohort.group.recipes[member.recipe]
             assert member.seed is not None
             rebuild = _Rebuild(recipes[index], member.seed, options, result, traced[index].logs, params)
             run = _run(names[index], member.seed, built[index].model, result, traced[index], params, rebuild)
@@ -285,17 +284,29 @@ def _fit_in_place(
         work.append(Order(group, members, Data(options.arrays, validation), epochs, devices))
     runs: dict[int, Run] = {}
     cohorts: list[Cohort] = []
-    for order, results in train_in_turn(work, _told(counter, names)):
-        own_models = [models[index] for index in order.group.recipes]
-        cohorts.append(Cohort(order.group, own_models, list(order.members), results))
-        for index, model, result in zip(order.group.recipes, own_models, results, strict=True):
+    for cohort in _trained(work, models, counter, names):
+        cohorts.append(cohort)
+        for index, model, result in zip(cohort.group.recipes, cohort.models, cohort.results, strict=True):
             runs[index] = _run(names[index], None, model, result, traced[index], params, _Given(model))
             _leave_as_fit_does(model, result, traced[index].logs, params)
     return Fitted([runs[index] for index in sorted(runs)], cohorts)
 
 
-def _told(counter: Counter, names: Sequence[str]) -> Callable[[Order], Callable[[int], None]]:
-    return lambda order: counter.cohort(tuple(names[i] for i in order.group.recipes), len(order.members))
+def _trained(
+    orders: Sequence[Order], models: Sequence[keras.Model], counter: Counter, names: Sequence[str]
+) -> Iterator[Cohort]:
+    """Trains groups in turn and ends each member's training as `fit` does."""
+
+    def told(order: Order) -> Callable[[int], None]:
+        return counter.cohort(tuple(names[i] for i in order.group.recipes), len(order.members))
+
+    for order, results in train_in_turn(orders, told):
+        own = [models[index] for index in order.group.recipes]
+        ended = [
+            replace(result, state=finalized(own[member.recipe], result.state))
+            for member, result in zip(order.members, results, strict=True)
+        ]
+        yield Cohort(order.group, own, list(order.members), ended)
 
 
 def _traced(name: str, options: Training, validation: Arrays | None, model: keras.Model) -> Traced:
@@ -344,7 +355,7 @@ class _Rebuild:
 
 
 def _leave_as_fit_does(model: keras.Model, result: Trained, logs: Sequence[str], params: dict[str, Any]) -> None:
-    put_state(model, finalized(model, result.state))
+    put_state(model, result.state)
     history = keras.callbacks.History()
     history.set_params(params)
     history.set_model(model)
@@ -368,8 +379,7 @@ def _run(
     params: dict[str, Any],
     rebuild: Any,
 ) -> Run:
-    state = finalized(model, result.state)
-    weights = tuple(state[position] for position in weight_positions(model))
+    weights = tuple(result.state[position] for position in weight_positions(model))
     history = _history(result.logs, traced.logs)
     return Run(name, seed, history, Outcome(result.diverged_at), weights, params, rebuild)
 
