@@ -1,5 +1,6 @@
 """Members that are redrawn instead of built have, to the bit, the weights that Keras would have given them."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ Y = (np.arange(64) % 10).astype(np.int32)
 
 
 def training(shuffle: bool = True) -> Training:
-    arrays, _ = fit_arrays(X, Y, batch_size=32)
+    arrays, _ = fit_arrays(X, Y)
     return Training(arrays, 32, shuffle)
 
 
@@ -68,6 +69,7 @@ def test_states_and_orders_equal_those_of_real_builds(name: str, shuffle: bool) 
     for index, seed in enumerate([3, 1, 0, 12345]):
         with keras_randomness_restored():
             model, orders = build_member(BUILDERS[name], name, seed, training(shuffle))
+            assert members.python_states[index] == random.getstate()
         for ours, theirs in zip(members.states[index], state_of(model), strict=True):
             assert np.asarray(ours).tobytes() == np.asarray(theirs).tobytes()
         np.testing.assert_array_equal(members.orders[index].next_epoch(), orders.next_epoch())
@@ -108,8 +110,8 @@ def test_a_redraw_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
     right = Redraw.__call__
 
     def wrong(self: Redraw, seed: int) -> object:
-        state, orders = right(self, seed)
-        return [np.asarray(state[0]) + 1e-7, *state[1:]], orders
+        state, *rest = right(self, seed)
+        return [np.asarray(state[0]) + 1e-7, *state[1:]], *rest
 
     monkeypatch.setattr(Redraw, "__call__", wrong)
     members = recipients(build, "none", range(4), training())

@@ -1,6 +1,7 @@
 """`kohort.fit`: the arguments of `model.fit`, for many recipes and many seeds at once."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,15 +11,7 @@ import keras
 import numpy as np
 
 from kohort.cohort.arrays import Arrays, fit_arrays
-from kohort.cohort.capture import (
-    Traced,
-    check_can_train,
-    finalized,
-    put_state,
-    state_of,
-    trace,
-    weight_positions,
-)
+from kohort.cohort.capture import Traced, check_can_train, put_state, state_of, trace, weight_positions
 from kohort.cohort.groups import Group, groups_of
 from kohort.cohort.labels import check_labels
 from kohort.cohort.members import (
@@ -30,13 +23,20 @@ from kohort.cohort.members import (
     finish_building,
     keras_randomness_restored,
 )
-from kohort.cohort.train import Data, Order, Trained, train_in_turn
-from kohort.errors import DataError, NotSupportedError, RecipeError
+from kohort.cohort.train import Course, Data, Order, Progress, Trained, train_in_turn
+from kohort.errors import DataError, RecipeError
 from kohort.progress import Bar, Counter, Listener, silent
 from kohort.recipes.recipe import Recipe, as_recipes
 from kohort.run import Outcome, Run, Runs
 from kohort.runtime import check_backend
-from kohort.seeds import BatchOrders, Shuffle, as_seeds, make_numpy_generator_global, numpy_generator_now
+from kohort.seeds import (
+    BatchOrders,
+    RowBatches,
+    Shuffle,
+    as_seeds,
+    make_numpy_generator_global,
+    numpy_generator_now,
+)
 
 
 def fit(
@@ -48,18 +48,24 @@ def fit(
     batch_size: int | None = None,
     epochs: int = 1,
     verbose: str | int = "auto",
+    callbacks: Any = None,
     validation_split: float = 0.0,
     validation_data: Any = None,
     shuffle: Shuffle = True,
     class_weight: Mapping[int, float] | None = None,
     sample_weight: Any = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int | list[int] = 1,
     devices: int | None = None,
-    **not_yet: Any,
 ) -> Any:
     """Trains recipes × seeds together; each run gets what `model.fit` would have given it.
 
     The run (recipe, seed) equals `keras.utils.set_random_seed(seed); model = build(); model.fit(...)` up to float
-    rounding: initial weights, batch orders, dropout masks, logs. The arguments mean what they mean to `model.fit`.
+    rounding: initial weights, batch orders, dropout masks, logs, the epoch at which a callback stops it. The arguments
+    mean what they mean to `model.fit`.
 
     Args:
         recipes: One compiled model, one function that builds and compiles one, or a mapping of names to either.
@@ -72,15 +78,24 @@ def fit(
             trained in place from the weights they have, one after another as far as random draws go, so that the
             call can stand for a loop over `model.fit`.
         batch_size: Rows of a batch; 32 if None, as in Keras. Fewer rows than that are refused, not made one batch.
-        epochs: Passes over the training rows.
+        epochs: The number of the last epoch: passes over the training rows, unless `initial_epoch` says otherwise.
         verbose: 0 silent; else a progress bar on standard error if that is a terminal.
+        callbacks: Keras callbacks, unmodified. Each run has copies of its own (`run.callbacks`); files and folders
+            that Keras' callbacks write get the recipe's name and the seed in front of their own name (or where the
+            path says `{recipe}` and `{seed}`). Also a function of (recipe, seed) that makes a run's callbacks, so
+            that early stopping can be a recipe like any other. With `seeds=None` the given objects are used
+            themselves, model after model. A callback that acts at each batch makes its cohort go at a batch's pace.
         validation_split: The share of the rows to validate on: the *last* rows, before any shuffling, as in Keras.
         validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on instead.
         shuffle: Whether to draw a new order of rows each epoch; `"batch"` only within each batch.
         class_weight: Class -> weight of its rows in the training loss.
         sample_weight: A weight for each row in the training loss.
+        initial_epoch: The number of the first epoch, from 0.
+        steps_per_epoch: Batches of an epoch; the next epoch goes on where it ended. All rows if None.
+        validation_steps: Batches to validate on, from the first row; all if None.
+        validation_batch_size: Rows of a batch of validation; `batch_size` if None.
+        validation_freq: Validate after every so many epochs, or after the epochs in this list, counted from 1.
         devices: Train on at most this many devices; all by default. It changes numbers by rounding only.
-        **not_yet: Arguments of `model.fit` that are not supported yet are refused by name.
 
     Returns:
         A mapping of runs. Keys are `(recipe, seed)`; seeds alone where one builder or model was given instead of a
@@ -96,10 +111,23 @@ def fit(
     >>> runs["dropout", 3].history["val_accuracy"]  # doctest: +SKIP
     """
     check_backend()
-    _check_options(epochs, batch_size, shuffle, devices, class_weight, not_yet)
+    _check_options(
+        {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "devices": devices,
+            "steps_per_epoch": steps_per_epoch,
+            "validation_steps": validation_steps,
+            "validation_batch_size": validation_batch_size,
+        },
+        shuffle,
+        class_weight,
+        initial_epoch,
+        validation_freq,
+    )
     asked, named = as_recipes(recipes)
     wanted = None if seeds is None else as_seeds(seeds)
-    size = batch_size or 32
+    given = tuple(keras.tree.flatten((x, y, sample_weight, validation_data)))
     training, validation = fit_arrays(
         x,
         y,
@@ -107,57 +135,99 @@ def fit(
         class_weight=class_weight,
         validation_split=validation_split,
         validation_data=validation_data,
-        batch_size=size,
     )
+    size = _batch_size(batch_size, training, steps_per_epoch)
+    if training.rows < size:
+        raise DataError(
+            f"a batch must not be larger than the training data. Got batch_size={size} and {training.rows} "
+            f"training rows. Pass batch_size={training.rows} to train on all rows at once."
+        )
+    held_out = (
+        None if validation is None else validation_batch_size or _batch_size(batch_size, validation, validation_steps)
+    )
+    if validation is not None and held_out is not None and validation_steps:
+        validation = validation.picked(slice(0, validation_steps * held_out))
     options = Training(training, size, shuffle)
     steps = -(-training.rows // size)
-    params = {"verbose": verbose, "epochs": epochs, "steps": steps}
+    if steps_per_epoch and steps % steps_per_epoch:
+        warnings.warn(
+            f"steps_per_epoch={steps_per_epoch} does not divide the {steps} batches of the data: as in model.fit, an "
+            f"epoch is cut short to {steps % steps_per_epoch} batches whenever the rows are used up.",
+            stacklevel=2,
+        )
+    course = Course(
+        epochs,
+        initial_epoch,
+        validation_freq,
+        steps_per_epoch,
+        callbacks,
+        {"verbose": verbose, "epochs": epochs, "steps": steps_per_epoch or steps},
+        given,
+    )
+    request = Request(options, Data(training, validation), course, held_out, devices)
     with nullcontext(silent) if verbose == 0 else Bar() as listener:
-        if wanted is None:
-            trained = _fit_in_place(asked, options, validation, epochs, params, listener, devices)
-        else:
-            data = Data(training, validation)
-            trained = fit_members(asked, wanted, options, data, epochs, params, listener, devices)
+        trained = (
+            _fit_in_place(asked, request, listener) if wanted is None else fit_members(asked, wanted, request, listener)
+        )
     return _keyed(trained, asked, named, wanted)
 
 
-NOT_YET = {  # argument of model.fit -> its default, which asks for nothing
-    "callbacks": None,
-    "initial_epoch": 0,
-    "steps_per_epoch": None,
-    "validation_steps": None,
-    "validation_batch_size": None,
-    "validation_freq": 1,
-}
+def _batch_size(asked: int | None, arrays: Arrays, steps: int | None) -> int:
+    """Rows of a batch: what was asked, else so many that `steps` batches hold all rows, else 32; as Keras decides."""
+    return asked or (-(-arrays.rows // steps) if steps else 32)
 
 
 def _check_options(
-    epochs: int,
-    batch_size: int | None,
-    shuffle: Any,
-    devices: int | None,
-    class_weight: Any,
-    not_yet: Mapping[str, Any],
+    counts: Mapping[str, int | None], shuffle: Any, class_weight: Any, initial_epoch: Any, validation_freq: Any
 ) -> None:
-    for name, value in not_yet.items():
-        if name not in NOT_YET:
-            raise TypeError(f"kohort.fit() got an unexpected keyword argument {name!r}")
-        if value != NOT_YET[name]:
-            raise NotSupportedError(
-                f"kohort.fit does not support {name}= yet. Got {name}={value!r}. Leave it out, or train with model.fit."
-            )
     if not (isinstance(shuffle, bool | np.bool_) or shuffle == "batch"):
         raise DataError(f"shuffle must be True, False or 'batch'. Got {shuffle!r}.")
     if class_weight is not None and not isinstance(class_weight, Mapping):
         raise DataError(f"class_weight must map classes to weights, as in {{0: 1.0, 1: 5.0}}. Got {class_weight!r}.")
-    counts = {
-        "epochs": epochs,
-        "batch_size": 32 if batch_size is None else batch_size,
-        "devices": 1 if devices is None else devices,
-    }
     for name, value in counts.items():
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        if value is None and name != "epochs":
+            continue
+        if not _is_count(value, 1):
             raise DataError(f"{name} must be a whole number of at least 1. Got {value!r}.")
+    if not _is_count(initial_epoch, 0):
+        raise DataError(f"initial_epoch must be a whole number of at least 0. Got {initial_epoch!r}.")
+    listed = isinstance(validation_freq, list) and all(_is_count(epoch, 1) for epoch in validation_freq)
+    if not listed and not _is_count(validation_freq, 1):
+        raise DataError(
+            "validation_freq must be a whole number of at least 1, or a list of epochs counted from 1. "
+            f"Got {validation_freq!r}."
+        )
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What all recipes of a call train on, and how.
+
+    Attributes:
+        options: How batches are drawn; its arrays are what a model sees when it is built.
+        data: What is trained on; where rows differ by member, member i is seed i of every recipe.
+        course: Which epochs, and the callbacks.
+        validation_batch_size: Rows of a batch of validation; as in training if None.
+        devices: Train on at most so many.
+    """
+
+    options: Training
+    data: Data
+    course: Course
+    validation_batch_size: int | None = None
+    devices: int | None = None
+
+    def trace(self, name: str, model: keras.Model) -> Traced:
+        """A built model's steps for this data, after a look at the labels."""
+        held_out = self.data.validation_of_a_member
+        check_labels(model, name, self.options.arrays, "y")
+        if held_out is not None:
+            check_labels(model, name, held_out, "validation y")
+        return trace(model, name, self.options.arrays, held_out, self.options.batch_size, self.validation_batch_size)
 
 
 @dataclass(frozen=True)
@@ -168,7 +238,7 @@ class Cohort:
         group: What its recipes share.
         models: One built model per recipe.
         members: Who trained.
-        results: How each came out, ended as `fit` ends it, in the order of the members.
+        results: How each came out, in the order of the members.
     """
 
     group: Group
@@ -188,12 +258,8 @@ class Fitted:
 def fit_members(
     recipes: Sequence[Recipe],
     seeds: Sequence[int],
-    options: Training,
-    data: Data,
-    epochs: int,
-    params: dict[str, Any],
+    request: Request,
     listener: Listener,
-    devices: int | None = None,
     required_logs: Sequence[str] = (),
 ) -> Fitted:
     """Trains every recipe under every seed.
@@ -201,22 +267,18 @@ def fit_members(
     Args:
         recipes: What to train.
         seeds: With which seeds.
-        options: How batches are drawn; its arrays are what a model sees when it is built.
-        data: What is trained on; where rows differ by member, member i is seed i of every recipe.
-        epochs: How many epochs.
-        params: `History.params` of the runs.
+        request: On what, and how.
         listener: Hears of progress.
-        devices: At most so many.
         required_logs: Logs that each recipe must give, for what is done with the runs.
     """
-    counter = Counter(listener, epochs * len(recipes) * len(seeds))
+    options, course = request.options, request.course
+    counter = Counter(listener, course.length * len(recipes) * len(seeds))
     built, traced = [], []
     for recipe in recipes:
         counter.say(f"building {recipe.name}")
         if recipe.given is not None:
             check_can_train(recipe.given, recipe.name)
-        held_out = data.validation_of_a_member
-        own = Recipients(recipe.build, recipe.name, seeds, options, partial(_traced, recipe.name, options, held_out))
+        own = Recipients(recipe.build, recipe.name, seeds, options, partial(request.trace, recipe.name))
         built.append(own)
         traced.append(own.traced)
         missing = [log for log in required_logs if log not in traced[-1].logs]
@@ -230,90 +292,102 @@ def fit_members(
     orders = []
     for group in groups_of(traced, names):
         members = [
-            Member(position, seed, state, own_orders)
+            Member(position, *member)
             for position, index in enumerate(group.recipes)
-            for seed, state, own_orders in zip(seeds, built[index].states, built[index].orders, strict=True)
+            for member in zip(seeds, built[index].states, built[index].orders, built[index].python_states, strict=True)
         ]
-        own_data = data.of([*range(len(seeds))] * len(group.recipes))
-        orders.append(Order(group, members, own_data, epochs, devices))
+        data = request.data.of([*range(len(seeds))] * len(group.recipes))
+        models = [own.model for own in built]
+        orders.append(_order(group, members, models, names, traced, replace(request, data=data)))
     runs: dict[tuple[int, int], Run] = {}
     cohorts: list[Cohort] = []
-    for cohort in _trained(orders, [own.model for own in built], counter, names):
+    for cohort in _trained(orders, counter):
         cohorts.append(cohort)
         for member, result in zip(cohort.members, cohort.results, strict=True):
             index = cohort.group.recipes[member.recipe]
             assert member.seed is not None
-            rebuild = _Rebuild(recipes[index], member.seed, options, result, traced[index].logs, params)
-            run = _run(names[index], member.seed, built[index].model, result, traced[index], params, rebuild)
+            rebuild = _Rebuild(recipes[index], member.seed, options, result, course.params)
+            run = _run(names[index], member.seed, built[index].model, result, course.params, rebuild)
             runs[index, seeds.index(member.seed)] = run
     return Fitted([runs[key] for key in sorted(runs)], cohorts)
 
 
-def _fit_in_place(
-    recipes: Sequence[Recipe],
-    options: Training,
-    validation: Arrays | None,
-    epochs: int,
-    params: dict[str, Any],
-    listener: Listener,
-    devices: int | None,
-) -> Fitted:
+def _fit_in_place(recipes: Sequence[Recipe], request: Request, listener: Listener) -> Fitted:
     """Trains given models from the weights they have, drawing what a loop over `fit` would draw, in its order."""
-    counter = Counter(listener, epochs * len(recipes))
+    if request.course.callbacks is not None and len(recipes) > 1:
+        # a callback may stop a model early or draw, and the next model's draws follow: one after another
+        each = [_fit_in_place([recipe], request, listener) for recipe in recipes]
+        return Fitted([run for one in each for run in one.runs], [cohort for one in each for cohort in one.cohorts])
+    options, course = request.options, request.course
+    counter = Counter(listener, course.length * len(recipes))
     for recipe in recipes:
         if recipe.given is not None:
             check_can_train(recipe.given, recipe.name)
     models: list[keras.Model] = []
-    orders = []
+    orders: list[BatchOrders] = []
     with keras_randomness_restored(only_after_an_error=True):
         for recipe in recipes:
             model = recipe.given if recipe.given is not None else build_model(recipe.build, recipe.name, None)
             own = finish_building(model, recipe.name, options)
-            ahead = BatchOrders(own.rows, own.batch_size, own.shuffle, numpy_generator_now())
-            for _ in range(epochs):
-                ahead.next_epoch()
-            make_numpy_generator_global(ahead.generator)
+            if course.callbacks is None:
+                ahead = RowBatches(
+                    BatchOrders(own.rows, own.batch_size, own.shuffle, numpy_generator_now()), course.steps_per_epoch
+                )
+                for _ in range(course.length):
+                    ahead.next_epoch()
+                make_numpy_generator_global(ahead.orders.generator)
             models.append(model)
             orders.append(own)
         _refuse_shared_variables(recipes, models)
-        traced = [_traced(r.name, options, validation, m) for r, m in zip(recipes, models, strict=True)]
+        traced = [request.trace(recipe.name, model) for recipe, model in zip(recipes, models, strict=True)]
     names = [recipe.name for recipe in recipes]
     work = []
     for group in groups_of(traced, names):
         members = [Member(i, None, state_of(models[index]), orders[index]) for i, index in enumerate(group.recipes)]
-        work.append(Order(group, members, Data(options.arrays, validation), epochs, devices))
+        work.append(_order(group, members, models, names, traced, request, in_place=True))
     runs: dict[int, Run] = {}
     cohorts: list[Cohort] = []
-    for cohort in _trained(work, models, counter, names):
+    for cohort in _trained(work, counter):
         cohorts.append(cohort)
         for index, model, result in zip(cohort.group.recipes, cohort.models, cohort.results, strict=True):
-            runs[index] = _run(names[index], None, model, result, traced[index], params, _Given(model))
-            _leave_as_fit_does(model, result, traced[index].logs, params)
+            runs[index] = _run(names[index], None, model, result, course.params, _Given(model))
+            _leave_as_fit_does(model, result, course.params)
+    if course.callbacks is not None:
+        make_numpy_generator_global(orders[0].generator)
     return Fitted([runs[index] for index in sorted(runs)], cohorts)
 
 
-def _trained(
-    orders: Sequence[Order], models: Sequence[keras.Model], counter: Counter, names: Sequence[str]
-) -> Iterator[Cohort]:
-    """Trains groups in turn and ends each member's training as `fit` does."""
+def _order(
+    group: Group,
+    members: Sequence[Member],
+    models: Sequence[keras.Model],
+    names: Sequence[str],
+    traced: Sequence[Traced],
+    request: Request,
+    in_place: bool = False,
+) -> Order:
+    """A group's part of what all recipes were given."""
+    return Order(
+        group,
+        members,
+        [models[index] for index in group.recipes],
+        [names[index] for index in group.recipes],
+        [traced[index].logs for index in group.recipes],
+        request.data,
+        request.course,
+        request.devices,
+        in_place,
+    )
 
-    def told(order: Order) -> Callable[[int], None]:
-        return counter.cohort(tuple(names[i] for i in order.group.recipes), len(order.members))
+
+def _trained(orders: Sequence[Order], counter: Counter) -> Iterator[Cohort]:
+    """Trains groups in turn."""
+
+    def told(order: Order) -> Progress:
+        return counter.cohort(tuple(order.names))
 
     for order, results in train_in_turn(orders, told):
-        own = [models[index] for index in order.group.recipes]
-        ended = [
-            replace(result, state=finalized(own[member.recipe], result.state))
-            for member, result in zip(order.members, results, strict=True)
-        ]
-        yield Cohort(order.group, own, list(order.members), ended)
-
-
-def _traced(name: str, options: Training, validation: Arrays | None, model: keras.Model) -> Traced:
-    check_labels(model, name, options.arrays, "y")
-    if validation is not None:
-        check_labels(model, name, validation, "validation y")
-    return trace(model, name, options.arrays, validation, options.batch_size)
+        yield Cohort(order.group, list(order.models), list(order.members), results)
 
 
 def _refuse_shared_variables(recipes: Sequence[Recipe], models: Sequence[keras.Model]) -> None:
@@ -344,44 +418,40 @@ class _Rebuild:
     seed: int
     options: Training
     result: Trained
-    logs: tuple[str, ...]
-    params: dict[str, Any]
+    params: Mapping[str, Any]
 
     def __call__(self) -> keras.Model:
         with keras_randomness_restored():
             model, _ = build_member(self.recipe.build, self.recipe.name, self.seed, self.options)
-        _leave_as_fit_does(model, self.result, self.logs, self.params)
+        _leave_as_fit_does(model, self.result, self.params)
         return model
 
 
-def _leave_as_fit_does(model: keras.Model, result: Trained, logs: Sequence[str], params: dict[str, Any]) -> None:
+def _leave_as_fit_does(model: keras.Model, result: Trained, params: Mapping[str, Any]) -> None:
     put_state(model, result.state)
     history = keras.callbacks.History()
-    history.set_params(params)
+    history.set_params(dict(params))
     history.set_model(model)
-    history.history = _history(result.logs, logs)
-    history.epoch = list(range(len(result.logs)))
+    history.history = dict(result.history)
+    history.epoch = list(result.epochs)
     model.history = history
-    model.stop_training = False
-
-
-def _history(logs: np.ndarray, names: Sequence[str]) -> dict[str, list[float]]:
-    """Keras' `History.history`: log name -> one value per epoch, the names sorted as Keras sorts them."""
-    return {name: [float(value) for value in logs[:, names.index(name)]] for name in sorted(names)}
+    model.stop_training = result.stopped
 
 
 def _run(
-    name: str,
-    seed: int | None,
-    model: keras.Model,
-    result: Trained,
-    traced: Traced,
-    params: dict[str, Any],
-    rebuild: Any,
+    name: str, seed: int | None, model: keras.Model, result: Trained, params: Mapping[str, Any], rebuild: Any
 ) -> Run:
-    weights = tuple(result.state[position] for position in weight_positions(model))
-    history = _history(result.logs, traced.logs)
-    return Run(name, seed, history, Outcome(result.diverged_at), weights, params, rebuild)
+    return Run(
+        name,
+        seed,
+        result.history,
+        Outcome(result.diverged_at),
+        tuple(result.state[position] for position in weight_positions(model)),
+        dict(params),
+        rebuild,
+        first_epoch=result.epochs[0] if result.epochs else 0,
+        callbacks=result.callbacks,
+    )
 
 
 def _keyed(fitted: Fitted, recipes: Sequence[Recipe], named: bool, seeds: Sequence[int] | None) -> Any:

@@ -91,14 +91,14 @@ class Counter:
         """Says what is being done while no epoch passes."""
         self.listener(Stage(doing, self.before, self.total))
 
-    def cohort(self, names: tuple[str, ...], members: int) -> Callable[[int], None]:
-        """A function that takes the epochs which a cohort of so many members has trained so far."""
-        start = self.before
+    def cohort(self, names: tuple[str, ...]) -> Callable[[int, int], None]:
+        """A function that takes how many run-epochs a cohort has trained so far, and how many it never will."""
+        start, total = self.before, self.total
         doing = f"training {', '.join(names)}"
         self.listener(Stage(f"compiling {', '.join(names)}", start, self.total, names))
 
-        def trained(epochs: int) -> None:
-            self.before = start + epochs * members
+        def trained(run_epochs: int, spared: int = 0) -> None:
+            self.before, self.total = start + run_epochs, total - spared
             self.listener(Stage(doing, self.before, self.total, names))
 
         return trained

@@ -65,6 +65,8 @@ class Run:
         weights: The weights as `model.get_weights()` orders them, after the last epoch.
         params: Keras' `History.params`: epochs, steps per epoch, verbosity.
         test: How the final weights do on test rows; None where there are none.
+        first_epoch: The number of the first epoch that was trained.
+        callbacks: The run's own Keras callbacks, as its training left them.
     """
 
     recipe: str
@@ -75,11 +77,14 @@ class Run:
     params: dict[str, Any] = field(repr=False)
     rebuild: Callable[[], Any] | None = field(default=None, repr=False)
     test: Evaluation | None = field(default=None, repr=False)
+    first_epoch: int = field(default=0, repr=False)
+    callbacks: tuple[Any, ...] = field(default=(), repr=False)
 
     @property
     def epoch(self) -> list[int]:
-        """The epochs trained, from 0, like Keras' `History.epoch`."""
-        return list(range(len(next(iter(self.history.values()), []))))
+        """The epochs trained, counted from 0, like Keras' `History.epoch`."""
+        trained = max(map(len, self.history.values()), default=0)
+        return list(range(self.first_epoch, self.first_epoch + trained))
 
     def model(self) -> Any:
         """The trained model, an ordinary compiled `keras.Model`, with its optimiser's state: it saves, predicts
@@ -140,8 +145,21 @@ class Runs(Mapping[Key, Run], Generic[Key]):
         """The runs of one recipe, in the order of the seeds."""
         return [run for run in self.values() if run.recipe == recipe]
 
+    @property
+    def epochs_planned(self) -> int:
+        """The epochs of all runs, had each trained to its last."""
+        return sum(run.params["epochs"] - run.first_epoch for run in self.values())
+
+    @property
+    def epochs_trained(self) -> int:
+        """The epochs that all runs trained; fewer than planned where callbacks stopped some."""
+        return sum(len(run.epoch) for run in self.values())
+
     def __repr__(self) -> str:
         recipes = list(dict.fromkeys(run.recipe for run in self.values()))
         diverged = sum(not run.outcome.finished for run in self.values())
         told = f", {diverged} diverged" if diverged else ""
+        stopped = sum(len(run.epoch) < run.params["epochs"] - run.first_epoch for run in self.values())
+        if stopped:
+            told += f", {stopped} stopped early: {self.epochs_trained} of {self.epochs_planned} epochs"
         return f"<{len(self)} runs of {len(recipes)} recipes ({', '.join(recipes)}){told}>"

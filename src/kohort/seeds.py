@@ -95,6 +95,32 @@ class BatchOrders:
             self.generator.permutation(self.rows)
 
 
+class RowBatches:
+    """The batches of one member, epoch after epoch, where an epoch may be shorter than a pass over the rows.
+
+    With `steps_per_epoch` Keras goes on in the same order in the next epoch, and draws a new one when the rows are
+    used up; an epoch in which they run out ends there.
+
+    Args:
+        orders: The member's orders.
+        steps_per_epoch: Batches of an epoch; None: all.
+    """
+
+    def __init__(self, orders: BatchOrders, steps_per_epoch: int | None):
+        self.orders = orders
+        self.steps_per_epoch = steps_per_epoch
+        self._left: list[np.ndarray] = []
+
+    def next_epoch(self) -> list[np.ndarray]:
+        """The row numbers of each batch of the next epoch."""
+        if not self._left:
+            rows, size = self.orders.next_epoch(), self.orders.batch_size
+            self._left = [rows[start : start + size] for start in range(0, len(rows), size)]
+        count = self.steps_per_epoch or len(self._left)
+        taken, self._left = self._left[:count], self._left[count:]
+        return taken
+
+
 def numpy_generator_now() -> np.random.RandomState:
     """A generator of its own that continues where NumPy's global one stands."""
     generator = np.random.RandomState()

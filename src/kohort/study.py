@@ -13,10 +13,10 @@ import numpy as np
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.members import Training
 from kohort.cohort.predict import predict_group
-from kohort.cohort.train import Data
+from kohort.cohort.train import Course, Data
 from kohort.data.dataset import Dataset, Split, sizes, split
 from kohort.errors import DataError, RecipeError
-from kohort.fitting import Cohort, fit_members
+from kohort.fitting import Cohort, Request, fit_members
 from kohort.progress import Bar, Listener, silent
 from kohort.recipes.recipe import as_recipes
 from kohort.recipes.techniques import recipes_for
@@ -167,9 +167,8 @@ class Study:
         shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Bar()
         with shown as heard:
             logs = ("accuracy", "val_accuracy")
-            fitted = fit_members(
-                self.recipes, plan.seeds, options, data, plan.epochs, params, heard, required_logs=logs
-            )
+            request = Request(options, data, Course(plan.epochs, params=params))
+            fitted = fit_members(self.recipes, plan.seeds, request, heard, required_logs=logs)
         tested = {key: run for cohort in fitted.cohorts for key, run in self._tested(cohort, splits, pool)}
         runs = {
             (run.recipe, run.seed): replace(run, test=tested[run.recipe, run.seed])

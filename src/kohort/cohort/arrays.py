@@ -57,13 +57,11 @@ def fit_arrays(
     class_weight: Mapping[int, float] | None = None,
     validation_split: float = 0.0,
     validation_data: Any = None,
-    batch_size: int,
 ) -> tuple[Arrays, Arrays | None]:
     """The training and validation arrays that `fit` makes of these arguments.
 
     Raises:
-        DataError: An array holds NaN or infinity, lengths differ, a part is empty, or there are fewer rows than a
-            batch has.
+        DataError: An array holds NaN or infinity, lengths differ, or a part is empty.
         NotSupportedError: The data is a stream or sparse.
     """
     _refuse_streams(x, y)
@@ -81,11 +79,6 @@ def fit_arrays(
             lambda: array_slicing.train_validation_split((x, y, sample_weight), validation_split=validation_split)
         )
     training = _converted(x, y, sample_weight, class_weight, "")
-    if training.rows < batch_size:
-        raise DataError(
-            f"a batch must not be larger than the training data. Got batch_size={batch_size} and {training.rows} "
-            f"training rows. Pass batch_size={training.rows} to train on all rows at once."
-        )
     if validation_data is None:
         return training, None
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):

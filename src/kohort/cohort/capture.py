@@ -170,7 +170,14 @@ def batch_sizes(rows: int, batch_size: int) -> list[int]:
     return [*sizes, rows % batch_size] if rows % batch_size else sizes
 
 
-def trace(model: keras.Model, recipe: str, training: Arrays, validation: Arrays | None, batch_size: int) -> Traced:
+def trace(
+    model: keras.Model,
+    recipe: str,
+    training: Arrays,
+    validation: Arrays | None,
+    batch_size: int,
+    validation_batch_size: int | None = None,
+) -> Traced:
     """Traces a built model's steps.
 
     Args:
@@ -178,14 +185,16 @@ def trace(model: keras.Model, recipe: str, training: Arrays, validation: Arrays 
         recipe: Its name, for messages.
         training: The arrays to train on.
         validation: The arrays to validate with after each epoch, if any.
-        batch_size: Rows of a full batch, in training and validation.
+        batch_size: Rows of a full batch.
+        validation_batch_size: Rows of a full batch of validation; as in training if None.
     """
     metrics = _metrics_at_start(model, recipe)
     parts = parts_of(model)
     train = {n: trace_step(model, recipe, training, n) for n in batch_sizes(training.rows, batch_size)}
     test = {}
     if validation is not None:
-        test = {n: trace_step(model, recipe, validation, n, False) for n in batch_sizes(validation.rows, batch_size)}
+        sizes = batch_sizes(validation.rows, validation_batch_size or batch_size)
+        test = {n: trace_step(model, recipe, validation, n, False) for n in sizes}
     return Traced(parts, train, test, metrics)
 
 

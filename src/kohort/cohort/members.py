@@ -50,12 +50,14 @@ class Member:
         seed: Its seed; None where a given model is trained from the weights it has.
         state: Its initial state, in the order of `capture.variables`.
         orders: The batch orders of its epochs.
+        python_state: Where Python's `random` stands once it is built; None: wherever the process' own stands.
     """
 
     recipe: int
     seed: int | None
     state: State
     orders: BatchOrders
+    python_state: Any = None
 
 
 @dataclass(frozen=True)
@@ -156,22 +158,24 @@ class Recipients:
                 self.model, orders = build_member(build, name, seeds[0], training)
             self.states = [state_of(self.model)]
             self.orders = [orders]
+            self.python_states = [random.getstate()]
             redraw = None
             if len(seeds) > 2:
                 redraw = Redraw.of(self.model, seen, seeds[0], training)
             self.traced = trace(self.model)
             for seed in seeds[1:]:
                 if redraw is not None and len(self.states) > 1:
-                    state, orders = redraw(seed)
+                    state, orders, python_state = redraw(seed)
                 else:
                     model, orders = build_member(build, name, seed, training)
-                    state = state_of(model)
+                    state, python_state = state_of(model), random.getstate()
                     self._check_same_step(model, seed)
                     self._check_own_weights(model, seed)
                     if redraw is not None and not redraw.gives(seed, state, orders):
                         redraw = None
                 self.states.append(state)
                 self.orders.append(orders)
+                self.python_states.append(python_state)
 
     def _check_own_weights(self, model: keras.Model, seed: int) -> None:
         """Refuses a builder that hands out the same trainable weights again."""
@@ -267,34 +271,34 @@ class Redraw:
         used = {weight[-1] for weight in redraw.weights} | {drawn for _, drawn in redraw.generators}
         return redraw if len(used) == len(draws) else None
 
-    def __call__(self, seed: int) -> tuple[State, BatchOrders]:
-        """The initial state and the batch orders of a seed."""
-        drawn = _draws(seed, self.draws)
+    def __call__(self, seed: int) -> tuple[State, BatchOrders, Any]:
+        """The initial state and the batch orders of a seed, and where Python's `random` then stands."""
+        generator = random.Random(seed)
+        drawn = [_draw(generator) for _ in range(self.draws)]
         state = list(self.state)
         for position, initialiser, shape, dtype, index in self.weights:
             reseeded = copy.copy(initialiser)
             reseeded.seed = drawn[index]
             state[position] = reseeded(shape, dtype=dtype)
         for position, index in self.generators:
-            generator = np.array(self.state[position])
-            generator[0] = drawn[index]
-            state[position] = generator
+            masks = np.array(self.state[position])
+            masks[0] = drawn[index]
+            state[position] = masks
         training = self.training
         orders = BatchOrders(training.arrays.rows, training.batch_size, training.shuffle, np.random.RandomState(seed))
         if self.permuted:
             orders.draw_for_building()
-        return state, orders
+        return state, orders, generator.getstate()
 
     def gives(self, seed: int, state: State, orders: BatchOrders) -> bool:
         """Whether the redraw for a seed equals a real build bit for bit, orders included."""
-        redrawn, own_orders = self(seed)
+        redrawn, own_orders, _ = self(seed)
         equal = all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in zip(redrawn, state, strict=True))
         return equal and _same_numpy_state(own_orders.generator.get_state(), orders.generator.get_state())
 
 
-def _draws(seed: int, count: int) -> list[int]:
-    generator = random.Random(seed)
-    return [generator.randint(1, int(1e9)) for _ in range(count)]  # as keras.src.random.make_default_seed
+def _draw(generator: random.Random) -> int:
+    return generator.randint(1, int(1e9))  # as keras.src.random.make_default_seed
 
 
 def _draws_until(state: Any, seed: int) -> list[int] | None:
@@ -304,7 +308,7 @@ def _draws_until(state: Any, seed: int) -> list[int] | None:
     while generator.getstate() != state:
         if len(draws) == DRAWS_LOOKED_FOR:
             return None
-        draws.append(generator.randint(1, int(1e9)))
+        draws.append(_draw(generator))
     return draws
 
 

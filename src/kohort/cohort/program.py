@@ -1,4 +1,4 @@
-"""Epochs of a whole cohort as one compiled program.
+"""Epochs, or batches, of a whole cohort as one compiled program.
 
     for each member                          (mapped one after another, or vectorised; spread over devices)
         for each epoch of this call          (a number decided at run time: one program serves every call)
@@ -6,13 +6,14 @@
             one train step for the last, smaller batch at its true size
             the same with the test step over the validation rows
 
+`epochs_program` is that; `batches_program` takes some batches of one size, where something happens between batches.
 The steps are Keras' own, as jaxprs with the numbers that differ between recipes as inputs (`unify`). A member's rows
 are picked inside the step from arrays that all members share.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,8 @@ from kohort.cohort.logs import logs_from_metrics
 from kohort.cohort.plan import Plan
 from kohort.cohort.rewrite import rewritten
 from kohort.cohort.unify import Unified, unify
+
+Part = Literal["both", "train", "test"]
 
 MEMBERS = "members"  # the name of the axis along which a cohort is spread over devices
 
@@ -109,123 +112,240 @@ class Numbers(NamedTuple):
     metrics: tuple[Any, ...]
 
 
-class Inputs(NamedTuple):
-    """What a call of the program reads besides the state.
+class Own(NamedTuple):
+    """What a call reads for each slot; the first axis of each array is the slot.
 
     Attributes:
-        active: Members to train on each device, int32 (devices,).
-        slots: Which of its members each device trains, the active ones first, int32 (members,).
-        recipe: The recipe of each member, int32 (members,).
-        orders: The training rows of each epoch in order, int32 (members, epochs, rows).
-        held_out: The validation rows, int32 (members or 1, rows).
-        numbers: What differs between recipes.
-        training: The arrays to train on, each (rows, …).
-        validation: The arrays to validate with.
-        epochs: How many of the epochs in `orders` to train, int32.
+        recipe: The recipe of the member in it, int32.
+        count: How many epochs, or batches, it trains in this call, int32.
+        rows: Training rows in order: of each epoch, int32 (slots, epochs, rows); or of each batch, (slots, batches,
+            rows), empty where all members take the same batches.
+        held_out: Validation rows where members have their own, int32 (slots, rows); else empty, (slots, 0).
+        fresh: Whether metrics begin anew before the first batch, bool; only where batches are trained.
     """
 
-    active: Any
-    slots: Any
     recipe: Any
-    orders: Any
+    count: Any
+    rows: Any
     held_out: Any
+    fresh: Any
+
+
+class Shared(NamedTuple):
+    """What a call reads for all members.
+
+    Attributes:
+        numbers: What differs between recipes.
+        training: The arrays to train on, each (rows, …); or one kind of batches, (batches, batch size, …).
+        validation: The arrays to validate with.
+        held_out: The validation rows where all members have the same, int32 (rows,).
+        validate: For each epoch of the call, whether it ends with a validation, bool.
+    """
+
     numbers: Any
     training: Any
     validation: Any
-    epochs: Any
+    held_out: Any
+    validate: Any
 
 
-def train_epochs(
-    steps: SharedSteps, plan: Plan, held_out_differs: bool
-) -> tuple[Any, Callable[[Any, Any], tuple[Any, Any]]]:
-    """The program of a cohort, (state, inputs) -> (state, logs), jitted, and how its arguments lie on the devices.
+Program = Callable[[Any, Any, Any, Own, Shared], tuple[Any, Any]]
+"""(state, active, slots, own, shared) -> (state, results): for each device how many slots train, and which first."""
 
-    The state's arrays have shape (members, …) and are donated. The logs have shape (members, epochs, logs + 1): one
-    column per log, and a last one that is 1.0 while all trainable weights are finite.
+
+@dataclass(frozen=True)
+class Spread:
+    """How arguments of a program lie on the devices. Arguments that lie elsewhere would make JAX compile it again.
+
+    Attributes:
+        plan: Devices and layout.
+    """
+
+    plan: Plan
+
+    @property
+    def mesh(self) -> Mesh:
+        """The devices."""
+        return Mesh(np.array(self.plan.devices), (MEMBERS,))
+
+    def apart(self, values: Any) -> Any:
+        """Puts arrays, whose first axis is the slot, on the devices of their slots."""
+        return jax.device_put(values, NamedSharding(self.mesh, PartitionSpec(MEMBERS)))
+
+    def everywhere(self, values: Any) -> Any:
+        """Puts arrays on every device."""
+        return jax.device_put(values, NamedSharding(self.mesh, PartitionSpec()))
+
+    def over_members(self, one_member: Callable[..., tuple[list, Any]], result: tuple[int, ...], name: str) -> Any:
+        """The jitted program that does the same to each member's state, which is donated.
+
+        Args:
+            one_member: (state, own, shared) of one member -> its new state and a float32 array.
+            result: The shape of that array.
+            name: What compilers and profilers call the program.
+        """
+
+        def one_device(state: list, active: Any, slots: Any, own: Own, shared: Shared) -> tuple[list, Any]:
+            if self.plan.layout == "vmap":
+                return jax.vmap(one_member, in_axes=(0, 0, None))(state, own, shared)
+
+            def slot(number: Any, carried: tuple[list, Any]) -> tuple[list, Any]:
+                states, results = carried
+                which = slots[number]
+
+                def its(array: Any) -> Any:
+                    return lax.dynamic_index_in_dim(array, which, keepdims=False)
+
+                state, row = one_member([its(array) for array in states], jax.tree.map(its, own), shared)
+                states = [
+                    lax.dynamic_update_index_in_dim(all_, new, which, 0)
+                    for all_, new in zip(states, state, strict=True)
+                ]
+                return states, lax.dynamic_update_index_in_dim(results, row, which, 0)
+
+            results = jnp.zeros((slots.shape[0], *result), jnp.float32)
+            return lax.fori_loop(0, active[0], slot, (state, results))
+
+        own, all_ = PartitionSpec(MEMBERS), PartitionSpec()
+        program = jax.shard_map(
+            one_device, mesh=self.mesh, in_specs=(own, own, own, own, all_), out_specs=own, check_vma=False
+        )
+
+        def cohort(*arguments: Any) -> tuple[list, Any]:
+            return program(*arguments)
+
+        cohort.__name__ = name
+        return jax.jit(cohort, donate_argnums=0)
+
+
+def epochs_program(
+    steps: SharedSteps, spread: Spread, epochs: int, *, own_held_out: bool, part: Part = "both", sometimes: bool = False
+) -> Any:
+    """The program that trains up to so many epochs.
+
+    Its results have shape (slots, epochs, logs + 1): one column per log, and a last one that is 1.0 while all
+    trainable weights are finite. Logs of an epoch that does not validate are zero.
 
     Args:
         steps: The steps of the cohort.
-        plan: Devices and layout.
-        held_out_differs: Whether each member has validation rows of its own.
-
-    Returns:
-        The jitted program, and a function that puts (state, inputs) where the program wants them. Arguments that lie
-        elsewhere would make JAX compile the program again.
+        spread: Devices and layout.
+        epochs: The most epochs of a call.
+        own_held_out: Whether each member has validation rows of its own.
+        part: `"train"` or `"test"` for that half of each epoch alone.
+        sometimes: Whether `Shared.validate` is looked at; else each epoch validates.
     """
-    own, all_ = PartitionSpec(MEMBERS), PartitionSpec()
-    mesh = Mesh(np.array(plan.devices), (MEMBERS,))
-    layout = Inputs(own, own, own, own, own if held_out_differs else all_, all_, all_, all_, all_)
+    columns = sum(steps.logs) + 1
 
-    def place(state: Any, inputs: Any) -> tuple[Any, Any]:
-        spec = {name: NamedSharding(mesh, part) for name, part in layout._asdict().items()}
-        placed = {name: jax.device_put(part, spec[name]) for name, part in inputs._asdict().items()}
-        return jax.device_put(state, NamedSharding(mesh, own)), Inputs(**placed)
+    def one_member(state: list, own: Own, shared: Shared) -> tuple[list, Any]:
+        numbers = jax.tree.map(lambda values: values[own.recipe], shared.numbers)
+        held_out = own.held_out if own_held_out else shared.held_out
 
-    def one_member(state: list, recipe: Any, orders: Any, held_out: Any, inputs: Inputs) -> tuple[list, Any]:
-        numbers = jax.tree.map(lambda values: values[recipe], inputs.numbers)
-        logs = jnp.zeros((orders.shape[0], sum(steps.logs) + 1), jnp.float32)
+        def validation(state: list) -> tuple[list, Any]:
+            logs, state = _test(steps, state, held_out, numbers, shared)
+            return state, _row(logs)
 
         def epoch(number: Any, carried: tuple[list, Any]) -> tuple[list, Any]:
             state, logs = carried
-            rows = lax.dynamic_index_in_dim(orders, number, keepdims=False)
-            state, row = _one_epoch(steps, state, rows, held_out, numbers, inputs)
-            return state, lax.dynamic_update_index_in_dim(logs, row, number, 0)
+            row = [jnp.zeros(steps.logs[0], jnp.float32), jnp.zeros(steps.logs[1], jnp.float32)]
+            if part != "test":
+                rows = lax.dynamic_index_in_dim(own.rows, number, keepdims=False)
+                trained, state = _train(steps, state, rows, numbers, shared)
+                row[0] = _row(trained)
+            if steps.test and part != "train":
+                if sometimes:
+                    wanted = shared.validate[number]
+                    state, row[1] = lax.cond(wanted, validation, lambda state: (state, row[1]), state)
+                else:
+                    state, row[1] = validation(state)
+            whole = jnp.concatenate([*row, _all_finite(steps, state)])
+            return state, lax.dynamic_update_index_in_dim(logs, whole, number, 0)
 
-        return lax.fori_loop(0, inputs.epochs, epoch, (state, logs))
+        return lax.fori_loop(0, own.count, epoch, (state, jnp.zeros((epochs, columns), jnp.float32)))
 
-    def one_device(state: list, inputs: Inputs) -> tuple[list, Any]:
-        logs = jnp.zeros((*inputs.orders.shape[:2], sum(steps.logs) + 1), jnp.float32)
-        if plan.layout == "vmap":
-            spread = (0, 0, 0, 0 if held_out_differs else None, None)
-            held_out = inputs.held_out if held_out_differs else inputs.held_out[0]
-            return jax.vmap(one_member, in_axes=spread)(state, inputs.recipe, inputs.orders, held_out, inputs)
-
-        def slot(number: Any, carried: tuple[list, Any]) -> tuple[list, Any]:
-            states, logs = carried
-            member = inputs.slots[number]
-
-            def its(array: Any) -> Any:
-                return lax.dynamic_index_in_dim(array, member, keepdims=False)
-
-            held_out = its(inputs.held_out) if held_out_differs else inputs.held_out[0]
-            state = [its(array) for array in states]
-            state, rows = one_member(state, its(inputs.recipe), its(inputs.orders), held_out, inputs)
-            states = [
-                lax.dynamic_update_index_in_dim(all_, new, member, 0) for all_, new in zip(states, state, strict=True)
-            ]
-            return states, lax.dynamic_update_index_in_dim(logs, rows, member, 0)
-
-        return lax.fori_loop(0, inputs.active[0], slot, (state, logs))
-
-    def train_cohort(state: list, inputs: Inputs) -> tuple[list, Any]:
-        return jax.shard_map(
-            one_device,
-            mesh=mesh,
-            in_specs=(own, layout),
-            out_specs=own,
-            check_vma=False,
-        )(state, inputs)
-
-    return jax.jit(train_cohort, donate_argnums=0), place
+    return spread.over_members(one_member, (epochs, columns), "train_cohort")
 
 
-def _one_epoch(
-    steps: SharedSteps, state: list, rows: Any, held_out: Any, numbers: Numbers, inputs: Inputs
-) -> tuple[list, Any]:
+def batches_program(steps: SharedSteps, spread: Spread, size: int, *, training: bool, own_rows: bool) -> Any:
+    """The program that takes batches of one size, one step each.
+
+    Its results have shape (slots, logs + 1): the logs after the last batch, and 1.0 while all trainable weights are
+    finite.
+
+    Args:
+        steps: The steps of the cohort.
+        spread: Devices and layout.
+        size: Rows of a batch.
+        training: Whether to train on the batches or to test.
+        own_rows: Whether each member picks rows of its own from shared arrays; else all members take the same
+            batches, which are handed over whole.
+    """
+    parts = steps.parts
+    step = (steps.train if training else steps.test)[size]
+    taken = list(range(parts.total)) if training else parts.test
+    metrics = range(len(taken) - parts.metrics, len(taken))
+    columns = step.log_count + 1
+
+    def one_member(state: list, own: Own, shared: Shared) -> tuple[list, Any]:
+        numbers = jax.tree.map(lambda values: values[own.recipe], shared.numbers)
+        lifted = (numbers.train if training else numbers.test)[size]
+        weights, before = state[: parts.total - parts.metrics], state[parts.total - parts.metrics :]
+        begun = [jnp.where(own.fresh, new, old) for new, old in zip(numbers.metrics, before, strict=True)]
+        state = [*weights, *begun]
+        data = shared.training if training else shared.validation
+
+        def batch(number: Any, carried: tuple[list, list]) -> tuple[list, list]:
+            logs, own_state = carried
+            if own_rows:
+                picked = lax.dynamic_index_in_dim(own.rows, number, keepdims=False)
+                given = _picked(data, picked)
+            else:
+                given = [lax.dynamic_index_in_dim(array, number, keepdims=False) for array in data]
+            new_logs, new = step(lifted, own_state, given)
+            return list(_row(new_logs)) if step.logs_of is None else logs, new
+
+        zeros = [jnp.zeros((), jnp.float32)] * step.log_count if step.logs_of is None else []
+        logs, new = lax.fori_loop(0, own.count, batch, (zeros, [state[i] for i in taken]))
+        if step.logs_of is not None:
+            logs = jaxpr_as_fun(step.logs_of)(*(new[i] for i in metrics))
+        for position, value in zip(taken, new, strict=True):
+            state[position] = value
+        return state, jnp.concatenate([_row(logs), _all_finite(steps, state)])
+
+    return spread.over_members(one_member, (columns,), "train_batches" if training else "test_batches")
+
+
+def _train(steps: SharedSteps, state: list, rows: Any, numbers: Numbers, shared: Shared) -> tuple[list, list]:
+    """The logs and the state after one pass over the training rows."""
     parts = steps.parts
     start = [*state[: parts.total - parts.metrics], *numbers.metrics]
-    logs, state = _over_batches(steps.train, start, rows, numbers.train, inputs.training, parts.metric_positions)
-    if steps.test:
-        tested = [*(state[i] for i in parts.test[: -parts.metrics or None]), *numbers.metrics]
-        in_test = range(len(tested) - parts.metrics, len(tested))
-        val_logs, tested = _over_batches(steps.test, tested, held_out, numbers.test, inputs.validation, in_test)
-        logs = [*logs, *val_logs]
-        for position, value in zip(parts.test, tested, strict=True):
-            state[position] = value  # recurrent dropout advances its generator in validation, and fit carries it on
+    return _over_batches(steps.train, start, rows, numbers.train, shared.training, parts.metric_positions)
+
+
+def _test(steps: SharedSteps, state: list, rows: Any, numbers: Numbers, shared: Shared) -> tuple[list, list]:
+    """The logs and the state after one pass over the validation rows."""
+    parts = steps.parts
+    tested = [*(state[i] for i in parts.test[: -parts.metrics or None]), *numbers.metrics]
+    in_test = range(len(tested) - parts.metrics, len(tested))
+    logs, tested = _over_batches(steps.test, tested, rows, numbers.test, shared.validation, in_test)
+    after = list(state)
+    for position, value in zip(parts.test, tested, strict=True):
+        after[position] = value  # recurrent dropout advances its generator in validation, and fit carries it on
+    return logs, after
+
+
+def _all_finite(steps: SharedSteps, state: list) -> Any:
     finite = jnp.array(True)
-    for weight in state[: parts.trainable]:
+    for weight in state[: steps.parts.trainable]:
         finite &= jnp.isfinite(weight).all()
-    return state, jnp.stack([jnp.asarray(value, jnp.float32) for value in [*logs, finite]])
+    return jnp.asarray(finite, jnp.float32)[None]
+
+
+def _row(logs: Sequence[Any]) -> Any:
+    return jnp.stack([jnp.asarray(value, jnp.float32) for value in logs]) if logs else jnp.zeros(0, jnp.float32)
+
+
+def _picked(data: Sequence[Any], rows: Any) -> list:
+    return [array.at[rows].get(mode="promise_in_bounds") for array in data]
 
 
 def _over_batches(
@@ -234,25 +354,21 @@ def _over_batches(
     """Scans the full batches, then takes the step of the last, smaller one."""
     sizes = list(steps)
     full, rest = sizes[0], rows.shape[0] % sizes[0]
-
-    def batch(picked: Any) -> list:
-        return [array.at[picked].get(mode="promise_in_bounds") for array in data]
-
     count = rows.shape[0] // full
     step = steps[full]
     carries_logs = not rest and step.logs_of is None
 
     def one_batch(carried: tuple[list, list], picked: Any) -> tuple[tuple[list, list], None]:
-        logs, new = step(lifted[full], carried[1], batch(picked))
+        logs, new = step(lifted[full], carried[1], _picked(data, picked))
         return (logs if carries_logs else [], new), None
 
     logs: list = []
     if count:
-        shapes = jax.eval_shape(lambda s, p: step(lifted[full], s, batch(p))[0], state, rows[:full])
+        shapes = jax.eval_shape(lambda s, p: step(lifted[full], s, _picked(data, p))[0], state, rows[:full])
         start = [jnp.zeros(shape.shape, shape.dtype) for shape in shapes] if carries_logs else []
         (logs, state), _ = lax.scan(one_batch, (start, state), rows[: count * full].reshape(count, full))
         if not rest and step.logs_of is not None:
             logs = jaxpr_as_fun(step.logs_of)(*(state[i] for i in metrics))
     if rest:
-        logs, state = steps[rest](lifted[rest], state, batch(rows[count * full :]))
+        logs, state = steps[rest](lifted[rest], state, _picked(data, rows[count * full :]))
     return logs, list(state)

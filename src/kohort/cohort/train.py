@@ -1,20 +1,31 @@
-"""The loop: programs are compiled, members trained some epochs a call, results brought back to the host."""
+"""The loop over epochs: members train and validate, and their callbacks are called, in the order of `fit`."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import jax
+import keras
 import numpy as np
 
 from kohort.cohort.arrays import Arrays
+from kohort.cohort.callbacks import MemberCallbacks, copies, needs_of
+from kohort.cohort.capture import finalized
 from kohort.cohort.groups import Group
 from kohort.cohort.members import Member
-from kohort.cohort.plan import Plan, plan_for
-from kohort.cohort.program import Inputs, train_epochs
+from kohort.cohort.passes import Batches, WholeEpochs
+from kohort.cohort.plan import plan_for
+from kohort.cohort.population import Population
+from kohort.seeds import RowBatches
+
+_NO_ROWS = np.zeros(0, np.int32)
 
 SECONDS_PER_CALL = 0.5  # long enough that calling costs nothing, short enough that a bar moves and Ctrl-C is heard
+
+
+Progress = Callable[[int, int], None]
+"""Told how many run-epochs a cohort has trained so far, and how many it never will since members have stopped."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +33,20 @@ class Trained:
     """A member after its last epoch.
 
     Attributes:
-        state: Its state, NumPy arrays in the order of `capture.variables`.
-        logs: One row per epoch, one column per log, float32.
+        state: Its state, NumPy arrays in the order of `capture.variables`, ended as `fit` ends it.
+        history: Log name -> one value per epoch, as Keras' `History.history`.
+        epochs: The epochs trained, from 0.
         diverged_at: The first epoch after which a log or a weight was not finite, or None.
+        callbacks: The member's own callbacks.
+        stopped: Whether a callback ended its training.
     """
 
     state: list[np.ndarray]
-    logs: np.ndarray
+    history: dict[str, list[float]]
+    epochs: list[int]
     diverged_at: int | None
+    callbacks: tuple[Any, ...] = ()
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,107 +83,366 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Course:
+    """Which epochs are trained and what happens between them; the arguments of `fit` of these names.
+
+    Attributes:
+        epochs: The number of the last epoch.
+        initial_epoch: The number of the first, from 0.
+        validation_freq: Validate after every so many epochs, or after these (counted from 1).
+        steps_per_epoch: Batches of an epoch; None: as many as there are.
+        callbacks: Keras callbacks, copied for each member, or a function of (recipe, seed) that makes them.
+        params: What callbacks learn of the training: `epochs`, `steps`, `verbose`.
+        data: The user's arrays, which are not copied where a callback holds them.
+    """
+
+    epochs: int
+    initial_epoch: int = 0
+    validation_freq: int | Sequence[int] = 1
+    steps_per_epoch: int | None = None
+    callbacks: Any = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    data: tuple[Any, ...] = ()
+
+    def validates(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 0, ends with a validation."""
+        if isinstance(self.validation_freq, int):
+            return (epoch + 1) % self.validation_freq == 0
+        return epoch + 1 in self.validation_freq
+
+    @property
+    def length(self) -> int:
+        """How many epochs are trained."""
+        return max(0, self.epochs - self.initial_epoch)
+
+
+@dataclass(frozen=True)
 class Order:
     """A group and who of it shall train, on what, for how long.
 
     Attributes:
         group: The shared steps.
         members: The members; `Member.recipe` is a position in `group.recipes`.
+        models: One built model per recipe of the group.
+        names: The recipes' names.
+        logs: The names of an epoch's logs for each recipe.
         data: What they train on.
-        epochs: How many epochs.
+        course: Which epochs, and the callbacks.
         devices: Use at most so many devices; None: all.
+        in_place: Whether given models are trained in place.
     """
 
     group: Group
     members: Sequence[Member]
+    models: Sequence[keras.Model]
+    names: Sequence[str]
+    logs: Sequence[tuple[str, ...]]
     data: Data
-    epochs: int
+    course: Course
     devices: int | None = None
+    in_place: bool = False
 
 
-@dataclass(frozen=True)
-class Ready:
-    """An order whose program is compiled and whose members lie on the devices.
+class CohortTraining:
+    """One cohort on its way through the epochs.
 
-    Attributes:
-        order: What was asked.
-        plan: The layout.
-        program: The compiled program.
-        place: Puts its arguments where it wants them.
-        state: The members' initial states, stacked, on the devices; the first call takes them over.
-        inputs: The other arguments.
+    Args:
+        order: What to train.
     """
 
-    order: Order
-    plan: Plan
-    program: Callable[[Any, Inputs], tuple[Any, Any]]
-    place: Callable[[Any, Any], tuple[Any, Any]]
-    state: Any
-    inputs: Inputs
+    def __init__(self, order: Order):
+        self.order, self.course = order, order.course
+        members = order.members
+        rows = members[0].orders.rows
+        self.heard = [self._callbacks_of(member) for member in members]
+        self.needs = needs_of([callback for own in self.heard if own for callback in own.own])
+        together = self.course.length if not any(self.heard) else 1
+        plan = plan_for(len(members), max(1, together), rows, devices=order.devices)
+        self.population = Population(members, plan)
+        data, steps = order.data, order.group.steps
+        self.epochs = WholeEpochs(
+            self.population,
+            steps,
+            data.training,
+            data.validation,
+            held_out=data.validation_rows,
+            validation_rows=data.validation.rows if data.validation else 0,
+            rows=rows,
+            epochs=plan.epochs_per_call,
+            sometimes=self.course.validation_freq != 1 and data.validation is not None,
+        )
+        self.batches = Batches(self.population, steps)
+        self.training_logs = steps.logs[0]
+        self.logs: list[list[np.ndarray]] = [[] for _ in members]
+        self.trained: list[list[int]] = [[] for _ in members]
+        self.ended: dict[int, list[np.ndarray]] = {}
 
-    def train(self, progress: Callable[[int], None]) -> list[Trained]:
-        """Trains the members.
+    def run(self, progress: Progress) -> list[Trained]:
+        """Trains the members."""
+        if any(self.heard) or self.course.steps_per_epoch is not None:
+            self._run_epoch_by_epoch(progress)
+        else:
+            self._run_chunks(progress)
+        return [self._result(member) for member in range(len(self.order.members))]
 
-        Args:
-            progress: Told, after each call of the program, the epochs trained so far.
-        """
-        members, epochs = self.order.members, self.order.epochs
-        rows = np.zeros(self.inputs.orders.shape, np.int32)
-        state, logs, done, wanted = self.state, [], 0, 1
-        while done < epochs:
-            count = min(wanted, epochs - done, self.plan.epochs_per_call)
-            self._draw_orders(rows, count)
+    # without callbacks: as many epochs a call as fill half a second
+
+    def _run_chunks(self, progress: Progress) -> None:
+        everyone, done, wanted = range(len(self.order.members)), 0, 1
+        while done < self.course.length:
+            count = min(wanted, self.course.length - done, self.epochs.epochs)
+            numbers = range(self.course.initial_epoch + done, self.course.initial_epoch + done + count)
+            orders = {member: [self._rows(member) for _ in numbers] for member in everyone}
             started = time.perf_counter()
-            _, called = self.place([], self.inputs._replace(orders=rows, epochs=np.int32(count)))
-            state, rows_of_logs = self.program(state, called)
-            logs.append(np.asarray(rows_of_logs)[: len(members), :count])
+            logs = self.epochs.run(orders, validate=self._validations(numbers))
             seconds = time.perf_counter() - started
+            for member in everyone:
+                for position, epoch in enumerate(numbers):
+                    self._note(member, epoch, logs[member, position])
             done += count
-            progress(done)
+            progress(done * len(everyone), 0)
             wanted = max(1, int(count * SECONDS_PER_CALL / max(seconds, 1e-6)))
-        whole = np.concatenate(logs, axis=1)
-        final = [np.array(values) for values in jax.device_get(state)]
-        return [
-            Trained([values[i] for values in final], whole[i, :, :-1], _first_bad(whole[i]))
-            for i in range(len(members))
-        ]
 
-    def _draw_orders(self, rows: np.ndarray, epochs: int) -> None:
-        """Writes the next epochs' row numbers into (members, epochs, rows)."""
+    # with callbacks: every member's callbacks are heard at the points at which fit calls them
+
+    def _run_epoch_by_epoch(self, progress: Progress) -> None:
+        first = [self._begin(member) for member in range(len(self.order.members))]
+        going = {member for member in range(len(first)) if first[member] < self.course.epochs}
+        for member in set(range(len(first))) - going:
+            self._end(member)
+        batches = [RowBatches(member.orders, self.course.steps_per_epoch) for member in self.order.members]
+        if self.needs.batches:
+            warnings.warn(
+                f"{', '.join(self.needs.batches)} acts at each batch, so the cohort trains at a batch's pace. "
+                "Callbacks that act at epochs only leave it at full speed.",
+                stacklevel=5,
+            )
+        for epoch in range(min(first, default=0), self.course.epochs):
+            now = [member for member in sorted(going) if first[member] <= epoch]
+            if not now:
+                continue
+            for member in now:
+                self._call(member, "on_epoch_begin", epoch)
+            logs = self._epoch(epoch, now, batches)
+            for member in now:
+                self._note(member, epoch, logs[member])
+                self._call(member, "on_epoch_end", epoch, self._named(member, epoch, logs[member]))
+                if self._stopped(member) or epoch + 1 == self.course.epochs:
+                    self._end(member, self._named(member, epoch, logs[member]))
+                    going.discard(member)
+            self.population.balance(going)
+            ended = set(range(len(first))) - going
+            spared = sum(self.course.length - len(self.trained[member]) for member in ended)
+            progress(sum(map(len, self.trained)), spared)
+
+    def _epoch(self, epoch: int, now: Sequence[int], batches: Sequence[RowBatches]) -> np.ndarray:
+        """Trains and validates one epoch of some members; gives their logs by member."""
+        validates = self.order.data.validation is not None and self.course.validates(epoch)
+        cut = [
+            member for member in now if self._stopped(member)
+        ]  # asked to stop before the first batch: fit trains one
+        if not (self.needs.batches or cut or self.course.steps_per_epoch):
+            orders = {member: [self._rows(member)] for member in now}
+            before = self.population.copied() if self.needs.stop_at_nan else None
+            if not self.needs.before_validation:
+                logs = self.epochs.run(orders, validate=[validates] if self.epochs.sometimes else None)[:, 0]
+                if before is not None:
+                    self._replay(logs, before, orders, epoch, validates)
+                self._tell_validation(now, logs, validates)
+                return logs
+            logs = self.epochs.run(orders, part="train")[:, 0]
+            if before is not None:
+                self._replay(logs, before, orders, epoch, validates=False)
+        else:
+            picked = {member: self._own(member, batches[member].next_epoch()) for member in now}
+            logs = np.zeros((len(self.order.members), sum(self.order.group.steps.logs) + 1), np.float32)
+            self._train_batches(picked, logs)
+        if validates:
+            self._validate(now, logs)
+        return logs
+
+    def _train_batches(self, picked: Mapping[int, Sequence[np.ndarray]], logs: np.ndarray) -> None:
+        """Trains members on batches of their own, calling batch-level hooks where somebody hears; writes their logs."""
+        cut = any(self._stopped(member) for member in picked)
+        if self.needs.batches or self.needs.stop_at_nan or cut:
+            self._batch_by_batch(picked, logs, training=True)
+        else:
+            found = self.batches.pick(self.order.data.training, picked, training=True, fresh=picked)
+            logs[:, [*range(self.training_logs), -1]] = found
+
+    def _batch_by_batch(self, picked: Mapping[int, Sequence[np.ndarray]], logs: np.ndarray, *, training: bool) -> None:
+        """As many batches at once as the model's steps_per_execution says, and its hooks before and after."""
+        kind = "train" if training else "test"
+        columns = [*(range(self.training_logs) if training else self._validation_columns), -1]
+        data = self.order.data.training if training else self.order.data.validation
+        assert data is not None
+        at_once = {member: self.order.models[self._recipe(member)].steps_per_execution for member in picked}
+        begin = dict.fromkeys(picked, 0)
+        while begin:
+            for member, first in begin.items():
+                self._call(member, f"on_{kind}_batch_begin", first)
+            given = {member: picked[member][first : first + at_once[member]] for member, first in begin.items()}
+            fresh = [member for member, first in begin.items() if first == 0]
+            found = self.batches.pick(data, given, training=training, fresh=fresh)
+            for member in list(begin):
+                logs[member, columns] = found[member]
+                begin[member] += at_once[member]
+                told = _sorted(self._names_of(member, training), found[member])
+                self._call(member, f"on_{kind}_batch_end", begin[member] - 1, told)
+                if begin[member] >= len(picked[member]) or (training and self._stopped(member)):
+                    del begin[member]
+
+    def _replay(
+        self, logs: np.ndarray, before: Any, orders: Mapping[int, Sequence[np.ndarray]], epoch: int, validates: bool
+    ) -> None:
+        """Trains an epoch that ended in a loss that is not finite again, batch by batch, up to where that began."""
+        loss = self.order.logs[0].index("loss") if "loss" in self.order.logs[0] else None
+        bad = [member for member in orders if loss is not None and not np.isfinite(logs[member, loss])]
+        if not bad:
+            return
+        self.population.put_back(before, bad)
+        self._train_batches({member: _cut(orders[member][0], self._size()) for member in bad}, logs)
+        if validates:
+            self._validate(bad, logs, told=False)
+
+    def _validate(self, now: Sequence[int], logs: np.ndarray, told: bool = True) -> None:
+        """Validates some members and writes their logs."""
+        validation, held_out = self.order.data.validation, self.order.data.validation_rows
+        assert validation is not None
+        for member in now if told else ():
+            self._call(member, "on_test_begin")
+        if told and any(self._hears(m, f"on_test_batch_{end}") for m in now for end in ("begin", "end")):
+            size = next(iter(self.order.group.steps.test))
+            rows = {m: np.arange(validation.rows) if held_out is None else held_out[m] for m in now}
+            self._batch_by_batch({m: _cut(own, size) for m, own in rows.items()}, logs, training=False)
+        else:
+            columns = np.ix_(now, [*self._validation_columns, -1])
+            logs[columns] = self.epochs.run({member: [_NO_ROWS] for member in now}, part="test")[:, 0][columns]
+        if told:
+            self._tell_validation(now, logs, True, begin=False)
+
+    def _tell_validation(self, now: Sequence[int], logs: np.ndarray, validated: bool, begin: bool = True) -> None:
+        for member in now if validated and self.order.data.validation is not None else ():
+            if begin:
+                self._call(member, "on_test_begin")
+            told = _sorted(self._names_of(member, training=False), logs[member][self._validation_columns])
+            self._call(member, "on_test_end", told)
+
+    # one member
+
+    def _callbacks_of(self, member: Member) -> MemberCallbacks | None:
+        order = self.order
+        if self.course.callbacks is None:
+            return None
+        name, model = order.names[member.recipe], order.models[member.recipe]
+        kept = [*order.models, *self.course.data]
+        own = self.course.callbacks if order.in_place else copies(self.course.callbacks, name, member.seed, kept)
+        return MemberCallbacks(
+            own,
+            model,
+            recipe=name,
+            seed=member.seed,
+            params=self.course.params,
+            generator=member.orders.generator,
+            python_state=member.python_state,
+            in_place=order.in_place,
+        )
+
+    def _begin(self, member: int) -> int:
+        self._call(member, "on_train_begin")
+        own = self.heard[member]
+        asked = own.model._initial_epoch if own else None
+        return asked or self.course.initial_epoch
+
+    def _end(self, member: int, logs: dict[str, float] | None = None) -> None:
+        """Ends a member's training: optimiser's averages are written, then its callbacks are told."""
+        reached = self.population.fetch(member)
+        state = finalized(self.order.models[self._recipe(member)], reached)
+        if state is not reached:
+            self.population.change(member, dict(enumerate(state)))
+        self._call(member, "on_train_end", logs or {})
+        self.ended[member] = [np.array(value) for value in self.population.fetch(member)]
+
+    def _call(self, member: int, hook: str, *arguments: Any) -> None:
+        own = self.heard[member]
+        if own is not None:
+            changes = own.call(hook, *arguments, fetch=lambda: self.population.fetch(member))
+            self.population.change(member, changes)
+
+    def _hears(self, member: int, hook: str) -> bool:
+        own = self.heard[member]
+        return own is not None and own.hears(hook)
+
+    def _stopped(self, member: int) -> bool:
+        own = self.heard[member]
+        return own is not None and own.stopped
+
+    def _recipe(self, member: int) -> int:
+        return self.order.members[member].recipe
+
+    def _size(self) -> int:
+        return next(iter(self.order.group.steps.train))
+
+    def _rows(self, member: int) -> np.ndarray:
+        """The rows of a member's next epoch."""
+        return self._own(member, [self.order.members[member].orders.next_epoch()])[0]
+
+    def _own(self, member: int, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Numbers among a member's rows as numbers among all rows."""
         own = self.order.data.training_rows
-        for position, member in enumerate(self.order.members):
-            for epoch in range(epochs):
-                drawn = member.orders.next_epoch()
-                rows[position, epoch] = drawn if own is None else own[position][drawn]
+        return list(rows) if own is None else [own[member][numbers] for numbers in rows]
 
+    def _validations(self, epochs: range) -> list[bool] | None:
+        return [self.course.validates(epoch) for epoch in epochs] if self.epochs.sometimes else None
 
-def prepare(order: Order) -> Ready:
-    """Compiles a group's program and puts its members on the devices."""
-    members, data, steps = order.members, order.data, order.group.steps
-    rows = members[0].orders.rows
-    plan = plan_for(len(members), order.epochs, rows, devices=order.devices)
-    slots = plan.per_device * len(plan.devices)
-    padded = [*members, *[members[-1]] * (slots - len(members))]  # what lies in a slot without a member never trains
-    active, slots_of = plan.active(range(len(members)))
-    inputs = Inputs(
-        active=active,
-        slots=slots_of,
-        recipe=np.array([member.recipe for member in padded], np.int32),
-        orders=np.zeros((slots, plan.epochs_per_call, rows), np.int32),
-        held_out=_held_out(data, slots),
-        numbers=steps.lifted,
-        training=data.training.leaves,
-        validation=data.validation.leaves if data.validation else (),
-        epochs=np.int32(1),
-    )
-    program, place = train_epochs(steps, plan, held_out_differs=data.validation_rows is not None)
-    state = [np.stack(values) for values in zip(*(member.state for member in padded), strict=True)]
-    placed, inputs = place(state, inputs)
-    return Ready(order, plan, program.lower(placed, inputs).compile(), place, placed, inputs)
+    def _note(self, member: int, epoch: int, logs: np.ndarray) -> None:
+        self.logs[member].append(np.array(logs))
+        self.trained[member].append(epoch)
+
+    def _names(self, member: int) -> tuple[str, ...]:
+        return self.order.logs[self._recipe(member)]
+
+    def _named(self, member: int, epoch: int, logs: np.ndarray) -> dict[str, float]:
+        """The logs of an epoch by name, without validation where there was none."""
+        names = self._names(member)
+        return _sorted(names if self.course.validates(epoch) else names[: self.training_logs], logs)
+
+    def _names_of(self, member: int, training: bool) -> Sequence[str]:
+        """The names of the logs as a step gives them."""
+        names = self._names(member)
+        if training:
+            return names[: self.training_logs]
+        return [name.removeprefix("val_") for name in names[self.training_logs :]]
+
+    @property
+    def _validation_columns(self) -> list[int]:
+        return list(range(self.training_logs, sum(self.order.group.steps.logs)))
+
+    def _result(self, member: int) -> Trained:
+        own = self.heard[member]
+        if member in self.ended:
+            state = self.ended[member]
+        else:
+            model = self.order.models[self._recipe(member)]
+            state = finalized(model, [np.array(value) for value in self.population.fetch(member)])
+        epochs = self.trained[member]
+        if own is not None:
+            history = dict(own.history.history)
+        else:
+            history = {name: [] for name in sorted(self._names(member))} if epochs else {}
+            for epoch, logs in zip(epochs, self.logs[member], strict=True):
+                for name, value in self._named(member, epoch, logs).items():
+                    history[name].append(value)
+            history = {name: values for name, values in history.items() if values}
+        validated = [self.course.validates(epoch) for epoch in epochs]
+        bad = _first_bad(self.logs[member], validated, self.training_logs)
+        diverged_at = None if bad is None else epochs[bad]
+        heard = tuple(own.own) if own else ()
+        return Trained(state, history, list(epochs), diverged_at, heard, self._stopped(member))
 
 
 def train_in_turn(
-    orders: Sequence[Order], progress: Callable[[Order], Callable[[int], None]]
+    orders: Sequence[Order], progress: Callable[[Order], Progress]
 ) -> Iterator[tuple[Order, list[Trained]]]:
     """Trains groups one after another.
 
@@ -179,16 +455,21 @@ def train_in_turn(
     """
     for order in orders:
         heard = progress(order)
-        yield order, prepare(order).train(heard)
+        yield order, CohortTraining(order).run(heard)
 
 
-def _held_out(data: Data, slots: int) -> np.ndarray:
-    if data.validation_rows is not None:
-        spare = slots - len(data.validation_rows)
-        return np.concatenate([data.validation_rows, data.validation_rows[-1:].repeat(spare, 0)]).astype(np.int32)
-    return np.arange(data.validation.rows if data.validation else 0, dtype=np.int32)[None]
+def _sorted(names: Sequence[str], values: Iterable[Any]) -> dict[str, float]:
+    """Logs by name, in the order in which Keras hands them on."""
+    return {name: float(value) for name, value in sorted(zip(names, values, strict=False))}
 
 
-def _first_bad(logs: np.ndarray) -> int | None:
-    bad = ~np.isfinite(logs).all(axis=1) | (logs[:, -1] == 0.0)
-    return int(bad.argmax()) if bad.any() else None
+def _cut(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _first_bad(logs: Sequence[np.ndarray], validated: Sequence[bool], training_logs: int) -> int | None:
+    for number, (row, whole) in enumerate(zip(logs, validated, strict=True)):
+        seen = row if whole else row[[*range(training_logs), -1]]
+        if not np.isfinite(seen).all() or row[-1] == 0.0:
+            return number
+    return None

@@ -1,0 +1,280 @@
+"""Keras' own callback objects in a cohort: a set of its own for every member, called on the host as `fit` calls them.
+
+A callback sees its member's model. That model is a *view*: an object of the same class that shares layers and
+optimiser with the recipe's model and has its own `stop_training`, `history` and the like. Keras' `Callback.model` asks
+the model to bring its state from the devices (`jax_state_sync`) before it hands it over; here that is what fetches a
+member's weights, so that nothing is fetched where no callback looks. What a callback then assigns (a learning rate,
+restored weights) is read back by comparing the variables' values with those that were given.
+"""
+
+import copy
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+from keras.src import tree
+from keras.src.utils.python_utils import is_default
+
+from kohort.cohort.capture import State, variables
+from kohort.errors import DataError, NotSupportedError
+
+BATCH_HOOKS = (
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_test_batch_begin",
+    "on_test_batch_end",
+)
+
+FILES = {  # Keras' callbacks that write, and the attribute that says where: to a file, or to a folder
+    keras.callbacks.ModelCheckpoint: ("filepath", "file"),
+    keras.callbacks.CSVLogger: ("filename", "file"),
+    keras.callbacks.TensorBoard: ("log_dir", "folder"),
+    keras.callbacks.BackupAndRestore: ("backup_dir", "folder"),
+}
+
+
+class _Recorded(keras.callbacks.History):
+    """Keras' History, but for looking at the model at each epoch's end, which would fetch its weights."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class MemberCallbacks:
+    """The callbacks of one member.
+
+    Args:
+        callbacks: Its own objects.
+        model: Its recipe's model, or, with `in_place`, the member itself.
+        recipe: The recipe's name, for messages.
+        seed: The seed, for messages.
+        params: `epochs`, `steps` and `verbose`, as `fit` passes them on.
+        generator: The member's NumPy generator, from which its batch orders are drawn.
+        python_state: The member's state of Python's `random`; None: the process' own goes on.
+        in_place: Whether a given model is trained in place.
+    """
+
+    def __init__(
+        self,
+        callbacks: Sequence[Any],
+        model: keras.Model,
+        *,
+        recipe: str,
+        seed: int | None,
+        params: Mapping[str, Any],
+        generator: np.random.RandomState,
+        python_state: Any,
+        in_place: bool,
+    ):
+        self.own = list(callbacks)
+        self.recipe, self.seed = recipe, seed
+        self.model = model if in_place else _view(model)
+        self._variables = variables(model)
+        self._generator, self._python_state = generator, python_state
+        foreign = any(not type(callback).__module__.startswith("keras.") for callback in self.own)
+        foreign |= any(isinstance(callback, keras.callbacks.LambdaCallback) for callback in self.own)
+        self._may_draw = foreign
+        self._may_hold_the_model = foreign and in_place
+        recorded = next((c for c in self.own if isinstance(c, keras.callbacks.History)), None)
+        self.history = recorded or _Recorded()
+        self._listed = self.own if recorded else [*self.own, self.history]
+        self.model.stop_training = False
+        self.model.history = self.history
+        self.list = keras.callbacks.CallbackList(self._listed, model=self.model, **params)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a callback asked to stop the training."""
+        return bool(self.model.stop_training)
+
+    def call(self, hook: str, *arguments: Any, fetch: Callable[[], State]) -> dict[int, Any]:
+        """Calls a hook of all callbacks, as `fit` would at this point.
+
+        Args:
+            hook: `"on_epoch_end"`, …
+            *arguments: Its arguments.
+            fetch: Gives the member's present state, if somebody looks.
+
+        Returns:
+            What the callbacks changed in the state: position -> value.
+        """
+        if not self.hears(hook):
+            return {}
+        given: list[Any] = []
+        model = self.model
+        original = type(model).jax_state_sync
+
+        def bring_state() -> None:
+            if given:
+                original(model)
+                return
+            given.extend(jax.device_put([np.asarray(value) for value in fetch()]))
+            for variable, value in zip(self._variables, given, strict=True):
+                variable._value = value
+
+        model.__dict__["jax_state_sync"] = bring_state
+        try:
+            if self._may_hold_the_model:
+                bring_state()
+            with self._own_randomness():
+                getattr(self.list, hook)(*arguments)
+        except Exception as error:
+            error.add_note(f"raised in {hook} by a callback of recipe {self.recipe!r}, seed {self.seed}")
+            raise
+        finally:
+            del model.__dict__["jax_state_sync"]
+        if not given:
+            return {}
+        pairs = enumerate(zip(self._variables, given, strict=True))
+        return {i: np.asarray(variable.value) for i, (variable, value) in pairs if variable._value is not value}
+
+    def hears(self, hook: str) -> bool:
+        """Whether any callback has this hook."""
+        hooks = {hook, hook.replace("_train_batch_", "_batch_")}  # the newer hook's default calls the older one
+        if hook in ("on_test_begin", "on_test_end"):  # Keras' list wants both or none
+            hooks = {"on_test_begin", "on_test_end"}
+        return any(not is_default(getattr(callback, name)) for callback in self._listed for name in hooks)
+
+    @contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        """Lets a user's callback draw from the member's generators, as it would in `fit`."""
+        if not self._may_draw:
+            yield
+            return
+        outside = np.random.get_state(), random.getstate()
+        np.random.set_state(self._generator.get_state())
+        if self._python_state is not None:
+            random.setstate(self._python_state)
+        try:
+            yield
+        finally:
+            self._generator.set_state(np.random.get_state())
+            np.random.set_state(outside[0])
+            if self._python_state is not None:
+                self._python_state = random.getstate()
+                random.setstate(outside[1])
+
+
+def _view(model: keras.Model) -> Any:
+    """An object of the model's class with the model's attributes, and its own from then on."""
+    view = object.__new__(type(model))
+    view.__dict__.update(model.__dict__)
+    return view
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What callbacks ask of the pace of training.
+
+    Attributes:
+        batches: The callbacks, by class name, that act at each batch.
+        before_validation: Whether one acts between training and validation.
+        stop_at_nan: Whether the only batch-level act is to stop at a loss that is not finite.
+    """
+
+    batches: tuple[str, ...] = ()
+    before_validation: bool = False
+    stop_at_nan: bool = False
+
+
+def needs_of(callbacks: Sequence[Any]) -> Needs:
+    """What these callbacks ask for, seen from which hooks they have."""
+    batchwise = tuple(dict.fromkeys(type(c).__name__ for c in callbacks if _acts_at_batches(c)))
+    before = any(not is_default(c.on_test_begin) and not _is_epochwise_tensorboard(c) for c in callbacks)
+    return Needs(batchwise, before, any(type(c) is keras.callbacks.TerminateOnNaN for c in callbacks))
+
+
+def _acts_at_batches(callback: Any) -> bool:
+    kind = type(callback)
+    if kind is keras.callbacks.TerminateOnNaN or _is_epochwise_tensorboard(callback):
+        return False
+    hooks = [hook for hook in BATCH_HOOKS if not is_default(getattr(callback, hook))]
+    if isinstance(callback, keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore):
+        base = keras.callbacks.ModelCheckpoint
+        base = base if isinstance(callback, base) else keras.callbacks.BackupAndRestore
+        inherited = all(getattr(kind, hook) is getattr(base, hook) for hook in hooks)
+        if inherited and not isinstance(callback.save_freq, int):
+            return False  # their hook then only asks whether it is time to save, and it never is
+    return bool(hooks)
+
+
+def _is_epochwise_tensorboard(callback: Any) -> bool:
+    if type(callback) is not keras.callbacks.TensorBoard:
+        return False
+    profiles = bool(getattr(callback, "_should_trace", False)) or getattr(callback, "profile_batch", 0)
+    return callback.update_freq == "epoch" and not callback.write_steps_per_second and not profiles
+
+
+def copies(callbacks: Any, recipe: str, seed: int | None, kept: Sequence[Any]) -> list[Any]:
+    """A member's own callbacks.
+
+    Args:
+        callbacks: What `fit` got: a callback or several, each copied; or a function of (recipe, seed) that makes them.
+        recipe: The recipe's name.
+        seed: The seed.
+        kept: Objects that are not copied although callbacks hold them: the models, the data.
+
+    Raises:
+        NotSupportedError: A callback cannot be copied.
+    """
+    if callbacks is None:
+        return []
+    if callable(callbacks) and not isinstance(callbacks, keras.callbacks.Callback):
+        return _checked(callbacks(recipe, seed))
+    own = []
+    for callback in _checked(callbacks):
+        memo: dict[int, Any] = {id(thing): thing for thing in kept}
+        if callback._model is not None:
+            memo[id(callback._model)] = callback._model
+        try:
+            own.append(copy.deepcopy(callback, memo))
+        except Exception as error:
+            raise NotSupportedError(
+                f"each member needs callbacks of its own, and {type(callback).__name__} cannot be copied: {error}. "
+                "Pass callbacks=lambda recipe, seed: [...], which makes them."
+            ) from error
+        _tell_apart(own[-1], recipe, seed)
+    return own
+
+
+def _checked(callbacks: Any) -> list[Any]:
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    found = [] if callbacks is None else list(tree.flatten(callbacks))
+    for callback in found:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise DataError(
+                f"callbacks must be keras.callbacks.Callback objects, or a function of (recipe, seed) that makes them. "
+                f"Got {type(callback).__name__}."
+            )
+    return found
+
+
+def _tell_apart(callback: Any, recipe: str, seed: int | None) -> None:
+    """Gives each member a file or folder of its own, where Keras' callbacks write."""
+    for kind, (attribute, what) in FILES.items():
+        if not isinstance(callback, kind):
+            continue
+        path = str(getattr(callback, attribute))
+        safe = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in recipe)
+        name = safe if seed is None else f"{safe}-{seed}"
+        if "{recipe}" in path or "{seed}" in path:
+            path = path.replace("{recipe}", safe).replace("{seed}", str(seed))
+        elif what == "folder":
+            path = str(Path(path) / name)
+        else:
+            path = str(Path(path).with_name(f"{name}-{Path(path).name}"))
+        setattr(callback, attribute, path)
+        if kind is keras.callbacks.BackupAndRestore:
+            again = kind(path, callback.save_freq, callback.double_checkpoint, callback.delete_checkpoint)
+            callback.__dict__.update({key: value for key, value in again.__dict__.items() if key.endswith("_path")})
