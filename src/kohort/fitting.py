@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kohort.cohort.arrays import Arrays, fit_arrays
+from kohort.cohort.arrays import Arrays, fit_arrays, validation_arrays
 from kohort.cohort.capture import Traced, check_can_train, put_state, state_of, trace, weight_positions
 from kohort.cohort.groups import Group, groups_of
 from kohort.cohort.labels import check_labels
@@ -23,6 +23,8 @@ from kohort.cohort.members import (
     finish_building,
     keras_randomness_restored,
 )
+from kohort.cohort.streaming import train_on_stream
+from kohort.cohort.streams import Stream, is_stream
 from kohort.cohort.train import Course, Data, Order, Progress, Trained, train_in_turn
 from kohort.errors import DataError, RecipeError
 from kohort.progress import Bar, Counter, Listener, silent
@@ -69,8 +71,11 @@ def fit(
 
     Args:
         recipes: One compiled model, one function that builds and compiles one, or a mapping of names to either.
-        x: Inputs: an array, or a list or dict of arrays, with rows first.
-        y: Targets, alike.
+        x: Inputs: an array, or a list or dict of arrays, with rows first. Or a stream of batches as `fit` takes it: a
+            generator, `keras.utils.PyDataset`, tf.data, torch `DataLoader`, Grain. Each batch is drawn once and given
+            to all members, so it may be larger than memory; the batches of a shuffled `PyDataset` come in the order
+            of the first recipe and seed. Only its first batch is looked at before training begins.
+        y: Targets, alike; None for a stream, whose batches hold them.
         seeds: A number n for the seeds 0 … n−1, or the seeds themselves. A builder is called under each seed; a
             given model is built anew from its configuration, with new weights (and refused if that would lose more
             than trainable weights). Logs that Keras numbers by itself (`auc_1`) bear the names that the first seed's
@@ -128,6 +133,18 @@ def fit(
     asked, named = as_recipes(recipes)
     wanted = None if seeds is None else as_seeds(seeds)
     given = tuple(keras.tree.flatten((x, y, sample_weight, validation_data)))
+    if is_stream(x, y):
+        course = Course(epochs, initial_epoch, validation_freq, steps_per_epoch, callbacks, data=given)
+        request = _request_on_stream(
+            course,
+            validation_data,
+            (validation_batch_size, validation_steps, batch_size),
+            validation_split,
+            devices,
+            verbose,
+            {"x": x, "y": y, "sample_weight": sample_weight, "class_weight": class_weight, "shuffle": bool(shuffle)},
+        )
+        return _trained_as_asked(request, asked, named, wanted, verbose)
     training, validation = fit_arrays(
         x,
         y,
@@ -165,11 +182,50 @@ def fit(
         given,
     )
     request = Request(options, Data(training, validation), course, held_out, devices)
+    return _trained_as_asked(request, asked, named, wanted, verbose)
+
+
+def _trained_as_asked(
+    request: "Request", asked: Sequence[Recipe], named: bool, wanted: Sequence[int] | None, verbose: str | int
+) -> Any:
     with nullcontext(silent) if verbose == 0 else Bar() as listener:
         trained = (
             _fit_in_place(asked, request, listener) if wanted is None else fit_members(asked, wanted, request, listener)
         )
     return _keyed(trained, asked, named, wanted)
+
+
+def _request_on_stream(
+    course: Course,
+    validation_data: Any,
+    validation_counts: tuple[int | None, int | None, int | None],
+    validation_split: float,
+    devices: int | None,
+    verbose: str | int,
+    source: dict[str, Any],
+) -> "Request":
+    """What there is to do on a stream, whose first batch stands for the others."""
+    if validation_split:
+        raise DataError(
+            f"validation_split needs arrays. Got validation_split={validation_split} and a stream of batches. "
+            "Pass validation_data."
+        )
+    stream = Stream(source.pop("x"), steps=course.steps_per_epoch, **source)
+    first = stream.first_batch()
+    course = replace(course, params={"verbose": verbose, "epochs": course.epochs, "steps": stream.num_batches})
+    size, steps, batch_size = validation_counts
+    validation, held_out, source_of_validation = None, None, None
+    if validation_data is not None and is_stream(validation_data):
+        source_of_validation = Stream(validation_data, steps=steps, shuffle=False, name="validation_data")
+        validation = source_of_validation.first_batch()
+        held_out = validation.rows
+    elif validation_data is not None:
+        validation = validation_arrays(validation_data)
+        held_out = size or _batch_size(batch_size, validation, steps)
+        if steps:
+            validation = validation.picked(slice(0, steps * held_out))
+    options = Training(first, first.rows, False, stream.draw_for_building)
+    return Request(options, Data(first, validation), course, held_out, devices, stream, source_of_validation)
 
 
 def _batch_size(asked: int | None, arrays: Arrays, steps: int | None) -> int:
@@ -213,6 +269,8 @@ class Request:
         course: Which epochs, and the callbacks.
         validation_batch_size: Rows of a batch of validation; as in training if None.
         devices: Train on at most so many.
+        stream: What is trained on instead of arrays; the arrays are then its first batch.
+        validation_stream: What is validated on instead of arrays.
     """
 
     options: Training
@@ -220,6 +278,8 @@ class Request:
     course: Course
     validation_batch_size: int | None = None
     devices: int | None = None
+    stream: Stream | None = None
+    validation_stream: Stream | None = None
 
     def trace(self, name: str, model: keras.Model) -> Traced:
         """A built model's steps for this data, after a look at the labels."""
@@ -301,7 +361,10 @@ def fit_members(
         orders.append(_order(group, members, models, names, traced, replace(request, data=data)))
     runs: dict[tuple[int, int], Run] = {}
     cohorts: list[Cohort] = []
-    for cohort in _trained(orders, counter):
+    if request.stream is not None:
+        first = built[0]
+        request.stream.begin_from(first.python_states[0], first.orders[0].generator.get_state())
+    for cohort in _trained(orders, counter, request):
         cohorts.append(cohort)
         for member, result in zip(cohort.members, cohort.results, strict=True):
             index = cohort.group.recipes[member.recipe]
@@ -347,7 +410,7 @@ def _fit_in_place(recipes: Sequence[Recipe], request: Request, listener: Listene
         work.append(_order(group, members, models, names, traced, request, in_place=True))
     runs: dict[int, Run] = {}
     cohorts: list[Cohort] = []
-    for cohort in _trained(work, counter):
+    for cohort in _trained(work, counter, request):
         cohorts.append(cohort)
         for index, model, result in zip(cohort.group.recipes, cohort.models, cohort.results, strict=True):
             runs[index] = _run(names[index], None, model, result, course.params, _Given(model))
@@ -380,8 +443,14 @@ def _order(
     )
 
 
-def _trained(orders: Sequence[Order], counter: Counter) -> Iterator[Cohort]:
-    """Trains groups in turn."""
+def _trained(orders: Sequence[Order], counter: Counter, request: Request) -> Iterator[Cohort]:
+    """Trains groups: in turn, or, on a stream, side by side."""
+    if request.stream is not None:
+        told_of_all = counter.cohort(tuple(name for order in orders for name in order.names))
+        results = train_on_stream(orders, request.stream, request.validation_stream, told_of_all)
+        for order, own in zip(orders, results, strict=True):
+            yield Cohort(order.group, list(order.models), list(order.members), own)
+        return
 
     def told(order: Order) -> Progress:
         return counter.cohort(tuple(order.names))

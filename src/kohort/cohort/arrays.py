@@ -64,7 +64,7 @@ def fit_arrays(
         DataError: An array holds NaN or infinity, lengths differ, or a part is empty.
         NotSupportedError: The data is a stream or sparse.
     """
-    _refuse_streams(x, y)
+    _refuse_what_is_no_array(x, y)
     if not isinstance(validation_split, int | float | np.number) or not 0.0 <= validation_split < 1.0:
         raise DataError(f"validation_split must be a number in [0, 1). Got {validation_split!r}.")
     if validation_split and validation_data is None:
@@ -79,15 +79,22 @@ def fit_arrays(
             lambda: array_slicing.train_validation_split((x, y, sample_weight), validation_split=validation_split)
         )
     training = _converted(x, y, sample_weight, class_weight, "")
-    if validation_data is None:
-        return training, None
+    return training, None if validation_data is None else validation_arrays(validation_data)
+
+
+def validation_arrays(validation_data: Any) -> Arrays:
+    """The arrays that `fit` makes of `validation_data`.
+
+    Raises:
+        DataError: It is no `(x, y)` or `(x, y, sample_weight)` of arrays that belong together and are finite.
+    """
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise DataError(
             f"validation_data must be (x, y) or (x, y, sample_weight) of arrays. Got {_described(validation_data)}."
         )
-    val_x, val_y, val_weight = data_adapter_utils.unpack_x_y_sample_weight(tuple(validation_data))
-    _refuse_streams(val_x, val_y)
-    return training, _converted(val_x, val_y, val_weight, None, "validation ")
+    x, y, weight = data_adapter_utils.unpack_x_y_sample_weight(tuple(validation_data))
+    _refuse_what_is_no_array(x, y)
+    return _converted(x, y, weight, None, "validation ")
 
 
 def _converted(x: Any, y: Any, sample_weight: Any, class_weight: Any, part: str) -> Arrays:
@@ -115,12 +122,12 @@ def _as_keras_refuses(make: Callable[[], Any]) -> Any:
         raise DataError(f"Keras does not take this data: {error}") from error
 
 
-def _refuse_streams(x: Any, y: Any) -> None:
+def _refuse_what_is_no_array(x: Any, y: Any) -> None:
     if x is None or not can_convert_arrays((x, y)):
         raise NotSupportedError(
             "x and y must be arrays, or lists or dicts of arrays, held in memory. "
-            f"Got x={_described(x)}, y={_described(y)}. Wrap lists of numbers in np.array. Streams (generators, "
-            "tf.data, DataLoader, PyDataset) are not supported yet: load the rows, or train with model.fit."
+            f"Got x={_described(x)}, y={_described(y)}. Wrap lists of numbers in np.array, or pass x alone if it is a "
+            "stream of batches (a generator, PyDataset, tf.data, DataLoader)."
         )
     if any(data_adapter_utils.is_scipy_sparse(leaf) for leaf in jax.tree.leaves((x, y))):
         raise NotSupportedError("sparse arrays are not supported yet. Pass x.toarray().")

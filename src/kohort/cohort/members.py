@@ -62,11 +62,19 @@ class Member:
 
 @dataclass(frozen=True)
 class Training:
-    """What all members of a call share: the arguments of `fit` that decide how batches are drawn."""
+    """What all members of a call share: the arguments of `fit` that decide how batches are drawn.
+
+    Attributes:
+        arrays: The rows; of a stream, its first batch.
+        batch_size: Rows of a batch.
+        shuffle: As the argument of `fit`; False for a stream.
+        draw: What looking at a first batch of a stream draws from Python's `random`.
+    """
 
     arrays: Arrays
     batch_size: int
     shuffle: Shuffle
+    draw: Callable[[], None] | None = None
 
 
 @contextmanager
@@ -114,6 +122,8 @@ def finish_building(model: keras.Model, recipe: str, training: Training) -> Batc
         orders = BatchOrders(arrays.rows, size, training.shuffle, numpy_generator_now())
         orders.draw_for_building()
         make_numpy_generator_global(orders.generator)
+        if training.draw is not None:
+            training.draw()
         yield 0, 0, [arrays.nested([leaf[:size] for leaf in arrays.leaves])]
 
     try:

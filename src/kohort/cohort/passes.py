@@ -157,22 +157,27 @@ class Batches:
     def give(
         self,
         leaves: Sequence[np.ndarray],
+        count: int,
         members: Iterable[int],
         steps: SharedSteps,
         *,
         training: bool,
         fresh: Iterable[int] = (),
     ) -> Any:
-        """Takes batches of one shape that all members share.
+        """Takes batches of one shape that all members share, without waiting for them.
 
         Args:
             leaves: The arrays of the batches, each (batches, rows, …).
+            count: How many of them to take; the others only fill the arrays to a size that is compiled for.
             members: Who takes them.
             steps: The steps for batches of this shape.
             training: Whether to train on them or to test.
             fresh: The members whose metrics begin anew.
+
+        Returns:
+            What `Population.landed` makes the logs after the last batch of, (members, logs + 1).
         """
-        count, size = leaves[0].shape[:2]
+        size = leaves[0].shape[1]
         spread = self.population.spread
         shared = Shared(
             numbers=spread.everywhere(steps.lifted),
@@ -183,8 +188,8 @@ class Batches:
         )
         rows = np.zeros((self.population.slots, 0), np.int32)
         program = self._program(steps, size, training, own_rows=False)
-        counts = {member: int(count) for member in members}
-        return self.population.run(program, counts, rows, shared, fresh=fresh)
+        counts = dict.fromkeys(members, count)
+        return self.population.launch(program, counts, rows, shared, fresh=fresh)
 
     def _program(self, steps: SharedSteps, size: int, training: bool, own_rows: bool) -> Any:
         key = (id(steps), size, training, own_rows)

@@ -55,6 +55,23 @@ class Population:
         Returns:
             The results by member; those of members that did not train are meaningless.
         """
+        return self.landed(self.launch(program, counts, rows, shared, held_out=held_out, fresh=fresh))
+
+    def landed(self, results: Any) -> np.ndarray:
+        """Results of a call by member, once they are there."""
+        return np.asarray(results)[self._slots()]
+
+    def launch(
+        self,
+        program: Any,
+        counts: Mapping[int, int],
+        rows: np.ndarray,
+        shared: Shared,
+        *,
+        held_out: np.ndarray | None = None,
+        fresh: Iterable[int] = (),
+    ) -> Any:
+        """`run` without waiting: its results are still on the devices, and `landed` brings them over."""
         self.upload()
         wanted = [slot for slot, member in enumerate(self._member_in) if counts.get(int(member), 0)]
         active, slots = self.plan.active(wanted)
@@ -69,7 +86,7 @@ class Population:
         )
         self._host = None
         self.state, results = program(self.state, *self.spread.apart((active, slots, own)), shared)
-        return np.asarray(results)[self._slots()]
+        return results
 
     def by_slot(self, values: np.ndarray) -> np.ndarray:
         """Values by member, laid out by slot."""

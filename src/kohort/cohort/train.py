@@ -176,13 +176,19 @@ class CohortTraining:
         self.logs: list[list[np.ndarray]] = [[] for _ in members]
         self.trained: list[list[int]] = [[] for _ in members]
         self.ended: dict[int, list[np.ndarray]] = {}
+        self.first: list[int] = []
+        self.going: set[int] = set()
 
     def run(self, progress: Progress) -> list[Trained]:
-        """Trains the members."""
+        """Trains the members on arrays in memory."""
         if any(self.heard) or self.course.steps_per_epoch is not None:
             self._run_epoch_by_epoch(progress)
         else:
             self._run_chunks(progress)
+        return self.results()
+
+    def results(self) -> list[Trained]:
+        """The members as they are now."""
         return [self._result(member) for member in range(len(self.order.members))]
 
     # without callbacks: as many epochs a call as fill half a second
@@ -206,41 +212,62 @@ class CohortTraining:
     # with callbacks: every member's callbacks are heard at the points at which fit calls them
 
     def _run_epoch_by_epoch(self, progress: Progress) -> None:
-        first = [self._begin(member) for member in range(len(self.order.members))]
-        going = {member for member in range(len(first)) if first[member] < self.course.epochs}
-        for member in set(range(len(first))) - going:
-            self._end(member)
-        batches = [RowBatches(member.orders, self.course.steps_per_epoch) for member in self.order.members]
         if self.needs.batches:
-            warnings.warn(
-                f"{', '.join(self.needs.batches)} acts at each batch, so the cohort trains at a batch's pace. "
-                "Callbacks that act at epochs only leave it at full speed.",
-                stacklevel=5,
-            )
-        for epoch in range(min(first, default=0), self.course.epochs):
-            now = [member for member in sorted(going) if first[member] <= epoch]
-            if not now:
-                continue
-            for member in now:
-                self._call(member, "on_epoch_begin", epoch)
-            logs = self._epoch(epoch, now, batches)
-            for member in now:
-                self._note(member, epoch, logs[member])
-                self._call(member, "on_epoch_end", epoch, self._named(member, epoch, logs[member]))
-                if self._stopped(member) or epoch + 1 == self.course.epochs:
-                    self._end(member, self._named(member, epoch, logs[member]))
-                    going.discard(member)
-            self.population.balance(going)
-            ended = set(range(len(first))) - going
-            spared = sum(self.course.length - len(self.trained[member]) for member in ended)
-            progress(sum(map(len, self.trained)), spared)
+            warn_of_the_pace(self.needs.batches)
+        self.begin()
+        batches = [RowBatches(member.orders, self.course.steps_per_epoch) for member in self.order.members]
+        for epoch in self.epochs_to_go():
+            now = self.start(epoch)
+            if now:
+                self.finish(epoch, now, self._epoch(epoch, now, batches))
+                progress(*self.progress())
+
+    def begin(self) -> None:
+        """Tells callbacks that training begins; a restored backup may then begin later than others."""
+        for member in range(len(self.order.members)):
+            self.call(member, "on_train_begin")
+            own = self.heard[member]
+            asked = own.model._initial_epoch if own else None
+            self.first.append(asked or self.course.initial_epoch)
+            if self.first[member] >= self.course.epochs:
+                self._end(member)
+            else:
+                self.going.add(member)
+
+    def epochs_to_go(self) -> Iterator[int]:
+        """The epochs, until nobody is left."""
+        for epoch in range(min(self.first), self.course.epochs):
+            if not self.going:
+                return
+            yield epoch
+
+    def start(self, epoch: int) -> list[int]:
+        """Tells callbacks that an epoch begins; gives the members that train it."""
+        now = [member for member in sorted(self.going) if self.first[member] <= epoch]
+        for member in now:
+            self.call(member, "on_epoch_begin", epoch)
+        return now
+
+    def finish(self, epoch: int, now: Sequence[int], logs: np.ndarray) -> None:
+        """Notes an epoch's logs by member, tells callbacks, and ends the training of those who stop."""
+        for member in now:
+            self._note(member, epoch, logs[member])
+            self.call(member, "on_epoch_end", epoch, self._named(member, epoch, logs[member]))
+            if self.stopped(member) or epoch + 1 == self.course.epochs:
+                self._end(member, self._named(member, epoch, logs[member]))
+                self.going.discard(member)
+        self.population.balance(self.going)
+
+    def progress(self) -> tuple[int, int]:
+        """The run-epochs trained so far, and those that never will be since their members have stopped."""
+        ended = set(range(len(self.order.members))) - self.going
+        spared = sum(self.course.length - len(self.trained[member]) for member in ended)
+        return sum(map(len, self.trained)), spared
 
     def _epoch(self, epoch: int, now: Sequence[int], batches: Sequence[RowBatches]) -> np.ndarray:
         """Trains and validates one epoch of some members; gives their logs by member."""
         validates = self.order.data.validation is not None and self.course.validates(epoch)
-        cut = [
-            member for member in now if self._stopped(member)
-        ]  # asked to stop before the first batch: fit trains one
+        cut = [member for member in now if self.stopped(member)]  # asked to stop before the first batch: fit trains one
         if not (self.needs.batches or cut or self.course.steps_per_epoch):
             orders = {member: [self._rows(member)] for member in now}
             before = self.population.copied() if self.needs.stop_at_nan else None
@@ -248,7 +275,7 @@ class CohortTraining:
                 logs = self.epochs.run(orders, validate=[validates] if self.epochs.sometimes else None)[:, 0]
                 if before is not None:
                     self._replay(logs, before, orders, epoch, validates)
-                self._tell_validation(now, logs, validates)
+                self.tell_validation(now, logs, validates)
                 return logs
             logs = self.epochs.run(orders, part="train")[:, 0]
             if before is not None:
@@ -258,12 +285,12 @@ class CohortTraining:
             logs = np.zeros((len(self.order.members), sum(self.order.group.steps.logs) + 1), np.float32)
             self._train_batches(picked, logs)
         if validates:
-            self._validate(now, logs)
+            self.validate(now, logs)
         return logs
 
     def _train_batches(self, picked: Mapping[int, Sequence[np.ndarray]], logs: np.ndarray) -> None:
         """Trains members on batches of their own, calling batch-level hooks where somebody hears; writes their logs."""
-        cut = any(self._stopped(member) for member in picked)
+        cut = any(self.stopped(member) for member in picked)
         if self.needs.batches or self.needs.stop_at_nan or cut:
             self._batch_by_batch(picked, logs, training=True)
         else:
@@ -273,23 +300,23 @@ class CohortTraining:
     def _batch_by_batch(self, picked: Mapping[int, Sequence[np.ndarray]], logs: np.ndarray, *, training: bool) -> None:
         """As many batches at once as the model's steps_per_execution says, and its hooks before and after."""
         kind = "train" if training else "test"
-        columns = [*(range(self.training_logs) if training else self._validation_columns), -1]
+        columns = [*(range(self.training_logs) if training else self.validation_columns), -1]
         data = self.order.data.training if training else self.order.data.validation
         assert data is not None
-        at_once = {member: self.order.models[self._recipe(member)].steps_per_execution for member in picked}
+        at_once = {member: self.order.models[self.recipe(member)].steps_per_execution for member in picked}
         begin = dict.fromkeys(picked, 0)
         while begin:
             for member, first in begin.items():
-                self._call(member, f"on_{kind}_batch_begin", first)
+                self.call(member, f"on_{kind}_batch_begin", first)
             given = {member: picked[member][first : first + at_once[member]] for member, first in begin.items()}
             fresh = [member for member, first in begin.items() if first == 0]
             found = self.batches.pick(data, given, training=training, fresh=fresh)
             for member in list(begin):
                 logs[member, columns] = found[member]
                 begin[member] += at_once[member]
-                told = _sorted(self._names_of(member, training), found[member])
-                self._call(member, f"on_{kind}_batch_end", begin[member] - 1, told)
-                if begin[member] >= len(picked[member]) or (training and self._stopped(member)):
+                told = sorted_logs(self.names_of(member, training), found[member])
+                self.call(member, f"on_{kind}_batch_end", begin[member] - 1, told)
+                if begin[member] >= len(picked[member]) or (training and self.stopped(member)):
                     del begin[member]
 
     def _replay(
@@ -303,30 +330,31 @@ class CohortTraining:
         self.population.put_back(before, bad)
         self._train_batches({member: _cut(orders[member][0], self._size()) for member in bad}, logs)
         if validates:
-            self._validate(bad, logs, told=False)
+            self.validate(bad, logs, told=False)
 
-    def _validate(self, now: Sequence[int], logs: np.ndarray, told: bool = True) -> None:
+    def validate(self, now: Sequence[int], logs: np.ndarray, told: bool = True) -> None:
         """Validates some members and writes their logs."""
         validation, held_out = self.order.data.validation, self.order.data.validation_rows
         assert validation is not None
         for member in now if told else ():
-            self._call(member, "on_test_begin")
-        if told and any(self._hears(m, f"on_test_batch_{end}") for m in now for end in ("begin", "end")):
+            self.call(member, "on_test_begin")
+        if told and any(self.hears(m, f"on_test_batch_{end}") for m in now for end in ("begin", "end")):
             size = next(iter(self.order.group.steps.test))
             rows = {m: np.arange(validation.rows) if held_out is None else held_out[m] for m in now}
             self._batch_by_batch({m: _cut(own, size) for m, own in rows.items()}, logs, training=False)
         else:
-            columns = np.ix_(now, [*self._validation_columns, -1])
+            columns = np.ix_(now, [*self.validation_columns, -1])
             logs[columns] = self.epochs.run({member: [_NO_ROWS] for member in now}, part="test")[:, 0][columns]
         if told:
-            self._tell_validation(now, logs, True, begin=False)
+            self.tell_validation(now, logs, True, begin=False)
 
-    def _tell_validation(self, now: Sequence[int], logs: np.ndarray, validated: bool, begin: bool = True) -> None:
+    def tell_validation(self, now: Sequence[int], logs: np.ndarray, validated: bool, begin: bool = True) -> None:
+        """Tells callbacks of a validation that has been, if there was one."""
         for member in now if validated and self.order.data.validation is not None else ():
             if begin:
-                self._call(member, "on_test_begin")
-            told = _sorted(self._names_of(member, training=False), logs[member][self._validation_columns])
-            self._call(member, "on_test_end", told)
+                self.call(member, "on_test_begin")
+            told = sorted_logs(self.names_of(member, training=False), logs[member][self.validation_columns])
+            self.call(member, "on_test_end", told)
 
     # one member
 
@@ -348,36 +376,34 @@ class CohortTraining:
             in_place=order.in_place,
         )
 
-    def _begin(self, member: int) -> int:
-        self._call(member, "on_train_begin")
-        own = self.heard[member]
-        asked = own.model._initial_epoch if own else None
-        return asked or self.course.initial_epoch
-
     def _end(self, member: int, logs: dict[str, float] | None = None) -> None:
         """Ends a member's training: optimiser's averages are written, then its callbacks are told."""
         reached = self.population.fetch(member)
-        state = finalized(self.order.models[self._recipe(member)], reached)
+        state = finalized(self.order.models[self.recipe(member)], reached)
         if state is not reached:
             self.population.change(member, dict(enumerate(state)))
-        self._call(member, "on_train_end", logs or {})
+        self.call(member, "on_train_end", logs or {})
         self.ended[member] = [np.array(value) for value in self.population.fetch(member)]
 
-    def _call(self, member: int, hook: str, *arguments: Any) -> None:
+    def call(self, member: int, hook: str, *arguments: Any) -> None:
+        """Calls a hook of a member's callbacks and takes over what they change."""
         own = self.heard[member]
         if own is not None:
             changes = own.call(hook, *arguments, fetch=lambda: self.population.fetch(member))
             self.population.change(member, changes)
 
-    def _hears(self, member: int, hook: str) -> bool:
+    def hears(self, member: int, hook: str) -> bool:
+        """Whether one of a member's callbacks has this hook."""
         own = self.heard[member]
         return own is not None and own.hears(hook)
 
-    def _stopped(self, member: int) -> bool:
+    def stopped(self, member: int) -> bool:
+        """Whether a callback asked a member to stop."""
         own = self.heard[member]
         return own is not None and own.stopped
 
-    def _recipe(self, member: int) -> int:
+    def recipe(self, member: int) -> int:
+        """The position of a member's recipe in the group."""
         return self.order.members[member].recipe
 
     def _size(self) -> int:
@@ -400,14 +426,14 @@ class CohortTraining:
         self.trained[member].append(epoch)
 
     def _names(self, member: int) -> tuple[str, ...]:
-        return self.order.logs[self._recipe(member)]
+        return self.order.logs[self.recipe(member)]
 
     def _named(self, member: int, epoch: int, logs: np.ndarray) -> dict[str, float]:
         """The logs of an epoch by name, without validation where there was none."""
         names = self._names(member)
-        return _sorted(names if self.course.validates(epoch) else names[: self.training_logs], logs)
+        return sorted_logs(names if self.course.validates(epoch) else names[: self.training_logs], logs)
 
-    def _names_of(self, member: int, training: bool) -> Sequence[str]:
+    def names_of(self, member: int, training: bool) -> Sequence[str]:
         """The names of the logs as a step gives them."""
         names = self._names(member)
         if training:
@@ -415,7 +441,8 @@ class CohortTraining:
         return [name.removeprefix("val_") for name in names[self.training_logs :]]
 
     @property
-    def _validation_columns(self) -> list[int]:
+    def validation_columns(self) -> list[int]:
+        """Where among an epoch's logs those of validation stand."""
         return list(range(self.training_logs, sum(self.order.group.steps.logs)))
 
     def _result(self, member: int) -> Trained:
@@ -423,7 +450,7 @@ class CohortTraining:
         if member in self.ended:
             state = self.ended[member]
         else:
-            model = self.order.models[self._recipe(member)]
+            model = self.order.models[self.recipe(member)]
             state = finalized(model, [np.array(value) for value in self.population.fetch(member)])
         epochs = self.trained[member]
         if own is not None:
@@ -438,7 +465,7 @@ class CohortTraining:
         bad = _first_bad(self.logs[member], validated, self.training_logs)
         diverged_at = None if bad is None else epochs[bad]
         heard = tuple(own.own) if own else ()
-        return Trained(state, history, list(epochs), diverged_at, heard, self._stopped(member))
+        return Trained(state, history, list(epochs), diverged_at, heard, self.stopped(member))
 
 
 def train_in_turn(
@@ -458,7 +485,16 @@ def train_in_turn(
         yield order, CohortTraining(order).run(heard)
 
 
-def _sorted(names: Sequence[str], values: Iterable[Any]) -> dict[str, float]:
+def warn_of_the_pace(callbacks: Sequence[str]) -> None:
+    """Says that callbacks act at each batch and what that costs."""
+    warnings.warn(
+        f"{', '.join(callbacks)} acts at each batch, so the cohort trains at a batch's pace. "
+        "Callbacks that act at epochs only leave it at full speed.",
+        stacklevel=2,
+    )
+
+
+def sorted_logs(names: Sequence[str], values: Iterable[Any]) -> dict[str, float]:
     """Logs by name, in the order in which Keras hands them on."""
     return {name: float(value) for name, value in sorted(zip(names, values, strict=False))}
 
