@@ -70,8 +70,8 @@ def test_two_programs_where_more_than_numbers_differ_and_why(one_hot: Arrays) ->
     assert compiled.names.count("jit(train_cohort)") == 2
     assert runs.cohorts == (("plain", "decayed"), ("wide",))
     assert runs.separate == (
-        "wide and plain are separate programs: an array of the training state is float32[64, 16] in one and "
-        "float32[64, 20] in another",
+        "wide and plain are separate programs: units of layer 1 (Dense) is 20 in wide and 16 in plain. In the compiled "
+        "step, an array of the training state is float32[64, 16] in one and float32[64, 20] in another.",
     )
 
 

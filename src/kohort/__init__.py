@@ -18,6 +18,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from kohort import data as data
     from kohort import statistics as statistics
+    from kohort.checking import check_against_fit as check_against_fit
+    from kohort.checking import why_separate as why_separate
     from kohort.errors import BackendError as BackendError
     from kohort.errors import DataError as DataError
     from kohort.errors import KohortError as KohortError
@@ -34,6 +36,8 @@ _HOMES = {  # public name -> the module it lives in; loaded when first asked for
     "data": "kohort.data",
     "Recipe": "kohort.recipes.recipe",
     "fit": "kohort.fitting",
+    "check_against_fit": "kohort.checking",
+    "why_separate": "kohort.checking",
     "Run": "kohort.run",
     "Runs": "kohort.run",
     "Outcome": "kohort.run",
@@ -52,7 +56,7 @@ __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kohort' has no attribute {name!r}")
-    if name in ("fit", "Study", "Recipe"):
+    if name in ("fit", "check_against_fit", "why_separate", "Study", "Recipe"):
         check_backend()  # before Keras is loaded on another backend, or fails to
     home = import_module(_HOMES[name])
     value = home if _HOMES[name] == f"kohort.{name}" else getattr(home, name)

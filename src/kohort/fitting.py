@@ -1,44 +1,25 @@
 """`kohort.fit`: the arguments of `model.fit`, for many recipes and many seeds at once."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from kohort.cohort.arrays import Arrays, fit_arrays, validation_arrays
-from kohort.cohort.capture import Traced, check_can_train, put_state, state_of, trace, weight_positions
-from kohort.cohort.groups import Group, groups_of
-from kohort.cohort.labels import check_labels
-from kohort.cohort.members import (
-    Member,
-    Recipients,
-    Training,
-    build_member,
-    build_model,
-    finish_building,
-    keras_randomness_restored,
-)
-from kohort.cohort.streaming import train_on_stream
+from kohort.cohort.members import Training
 from kohort.cohort.streams import Stream, is_stream
-from kohort.cohort.train import Course, Data, Order, Progress, Trained, train_in_turn
-from kohort.errors import DataError, RecipeError
-from kohort.progress import Bar, Counter, Listener, silent
+from kohort.cohort.train import Course, Data
+from kohort.errors import DataError
+from kohort.progress import Bar, silent
 from kohort.recipes.recipe import Recipe, as_recipes
-from kohort.run import Outcome, Run, Runs
+from kohort.run import Runs
 from kohort.runtime import check_backend
-from kohort.seeds import (
-    BatchOrders,
-    RowBatches,
-    Shuffle,
-    as_seeds,
-    make_numpy_generator_global,
-    numpy_generator_now,
-)
+from kohort.seeds import Shuffle, as_seeds
+from kohort.training import Fitted, Request, fit_in_place, fit_members
 
 
 def fit(
@@ -62,6 +43,7 @@ def fit(
     validation_batch_size: int | None = None,
     validation_freq: int | list[int] = 1,
     devices: int | None = None,
+    on_unsupported: Literal["raise", "fit"] = "raise",
 ) -> Any:
     """Trains recipes × seeds together; each run gets what `model.fit` would have given it.
 
@@ -101,6 +83,9 @@ def fit(
         validation_batch_size: Rows of a batch of validation; `batch_size` if None.
         validation_freq: Validate after every so many epochs, or after the epochs in this list, counted from 1.
         devices: Train on at most this many devices; all by default. It changes numbers by rounding only.
+        on_unsupported: What to do with a recipe that `fit` trains and no cohort can (`run_eagerly`, a `fit` of its
+            own, Python code that looks at values, …): `"raise"` refuses it before anything is trained; `"fit"` trains
+            just that recipe by plain `model.fit`, one seed after another, and its runs say why (`run.why_by_fit`).
 
     Returns:
         A mapping of runs. Keys are `(recipe, seed)`; seeds alone where one builder or model was given instead of a
@@ -110,7 +95,7 @@ def fit(
         BackendError: Keras does not run on JAX, or JAX computes wrongly here.
         DataError: The arrays, seeds or options cannot be trained on. Nothing was trained.
         RecipeError: A recipe does not build or does not fit the data. Nothing was trained.
-        NotSupportedError: `model.fit` could do this, Kohort does not yet. Nothing was trained.
+        NotSupportedError: `model.fit` does this, a cohort cannot. Nothing was trained.
 
     >>> runs = kohort.fit(recipes, x, y, seeds=20, epochs=50, validation_split=0.2)  # doctest: +SKIP
     >>> runs["dropout", 3].history["val_accuracy"]  # doctest: +SKIP
@@ -130,6 +115,26 @@ def fit(
         initial_epoch,
         validation_freq,
     )
+    if on_unsupported not in ("raise", "fit"):
+        raise DataError(f"on_unsupported must be 'raise' or 'fit'. Got {on_unsupported!r}.")
+    plain = {
+        "x": x,
+        "y": y,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "validation_split": validation_split,
+        "validation_data": validation_data,
+        "shuffle": shuffle,
+        "class_weight": class_weight,
+        "sample_weight": sample_weight,
+        "initial_epoch": initial_epoch,
+        "steps_per_epoch": steps_per_epoch,
+        "validation_steps": validation_steps,
+        "validation_batch_size": validation_batch_size,
+        "validation_freq": validation_freq,
+        "verbose": 0,
+    }
+    alone = None if on_unsupported == "raise" or isinstance(x, Generator) else plain  # a generator is read only once
     asked, named = as_recipes(recipes)
     wanted = None if seeds is None else as_seeds(seeds)
     given = tuple(keras.tree.flatten((x, y, sample_weight, validation_data)))
@@ -144,7 +149,7 @@ def fit(
             verbose,
             {"x": x, "y": y, "sample_weight": sample_weight, "class_weight": class_weight, "shuffle": bool(shuffle)},
         )
-        return _trained_as_asked(request, asked, named, wanted, verbose)
+        return _trained_as_asked(replace(request, plain=alone), asked, named, wanted, verbose)
     training, validation = fit_arrays(
         x,
         y,
@@ -181,16 +186,16 @@ def fit(
         {"verbose": verbose, "epochs": epochs, "steps": steps_per_epoch or steps},
         given,
     )
-    request = Request(options, Data(training, validation), course, held_out, devices)
+    request = Request(options, Data(training, validation), course, held_out, devices, plain=alone)
     return _trained_as_asked(request, asked, named, wanted, verbose)
 
 
 def _trained_as_asked(
-    request: "Request", asked: Sequence[Recipe], named: bool, wanted: Sequence[int] | None, verbose: str | int
+    request: Request, asked: Sequence[Recipe], named: bool, wanted: Sequence[int] | None, verbose: str | int
 ) -> Any:
     with nullcontext(silent) if verbose == 0 else Bar() as listener:
         trained = (
-            _fit_in_place(asked, request, listener) if wanted is None else fit_members(asked, wanted, request, listener)
+            fit_in_place(asked, request, listener) if wanted is None else fit_members(asked, wanted, request, listener)
         )
     return _keyed(trained, asked, named, wanted)
 
@@ -203,7 +208,7 @@ def _request_on_stream(
     devices: int | None,
     verbose: str | int,
     source: dict[str, Any],
-) -> "Request":
+) -> Request:
     """What there is to do on a stream, whose first batch stands for the others."""
     if validation_split:
         raise DataError(
@@ -257,270 +262,6 @@ def _check_options(
 
 def _is_count(value: Any, least: int) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What all recipes of a call train on, and how.
-
-    Attributes:
-        options: How batches are drawn; its arrays are what a model sees when it is built.
-        data: What is trained on; where rows differ by member, member i is seed i of every recipe.
-        course: Which epochs, and the callbacks.
-        validation_batch_size: Rows of a batch of validation; as in training if None.
-        devices: Train on at most so many.
-        stream: What is trained on instead of arrays; the arrays are then its first batch.
-        validation_stream: What is validated on instead of arrays.
-    """
-
-    options: Training
-    data: Data
-    course: Course
-    validation_batch_size: int | None = None
-    devices: int | None = None
-    stream: Stream | None = None
-    validation_stream: Stream | None = None
-
-    def trace(self, name: str, model: keras.Model) -> Traced:
-        """A built model's steps for this data, after a look at the labels."""
-        held_out = self.data.validation_of_a_member
-        check_labels(model, name, self.options.arrays, "y")
-        if held_out is not None:
-            check_labels(model, name, held_out, "validation y")
-        return trace(model, name, self.options.arrays, held_out, self.options.batch_size, self.validation_batch_size)
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """A group of recipes after training.
-
-    Attributes:
-        group: What its recipes share.
-        models: One built model per recipe.
-        members: Who trained.
-        results: How each came out, in the order of the members.
-    """
-
-    group: Group
-    models: list[keras.Model]
-    members: list[Member]
-    results: list[Trained]
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """Runs in the order of recipes and seeds, and the cohorts in which they trained."""
-
-    runs: list[Run]
-    cohorts: list[Cohort]
-
-
-def fit_members(
-    recipes: Sequence[Recipe],
-    seeds: Sequence[int],
-    request: Request,
-    listener: Listener,
-    required_logs: Sequence[str] = (),
-) -> Fitted:
-    """Trains every recipe under every seed.
-
-    Args:
-        recipes: What to train.
-        seeds: With which seeds.
-        request: On what, and how.
-        listener: Hears of progress.
-        required_logs: Logs that each recipe must give, for what is done with the runs.
-    """
-    options, course = request.options, request.course
-    counter = Counter(listener, course.length * len(recipes) * len(seeds))
-    built, traced = [], []
-    for recipe in recipes:
-        counter.say(f"building {recipe.name}")
-        if recipe.given is not None:
-            check_can_train(recipe.given, recipe.name)
-        own = Recipients(recipe.build, recipe.name, seeds, options, partial(request.trace, recipe.name))
-        built.append(own)
-        traced.append(own.traced)
-        missing = [log for log in required_logs if log not in traced[-1].logs]
-        if missing:
-            raise RecipeError(
-                f"recipe {recipe.name!r} must log {missing[0]!r}. Got {', '.join(traced[-1].logs)}. "
-                "Compile it with metrics=['accuracy']."
-            )
-    _refuse_shared_variables(recipes, [own.model for own in built])
-    names = [recipe.name for recipe in recipes]
-    orders = []
-    for group in groups_of(traced, names):
-        members = [
-            Member(position, *member)
-            for position, index in enumerate(group.recipes)
-            for member in zip(seeds, built[index].states, built[index].orders, built[index].python_states, strict=True)
-        ]
-        data = request.data.of([*range(len(seeds))] * len(group.recipes))
-        models = [own.model for own in built]
-        orders.append(_order(group, members, models, names, traced, replace(request, data=data)))
-    runs: dict[tuple[int, int], Run] = {}
-    cohorts: list[Cohort] = []
-    if request.stream is not None:
-        first = built[0]
-        request.stream.begin_from(first.python_states[0], first.orders[0].generator.get_state())
-    for cohort in _trained(orders, counter, request):
-        cohorts.append(cohort)
-        for member, result in zip(cohort.members, cohort.results, strict=True):
-            index = cohort.group.recipes[member.recipe]
-            assert member.seed is not None
-            rebuild = _Rebuild(recipes[index], member.seed, options, result, course.params)
-            run = _run(names[index], member.seed, built[index].model, result, course.params, rebuild)
-            runs[index, seeds.index(member.seed)] = run
-    return Fitted([runs[key] for key in sorted(runs)], cohorts)
-
-
-def _fit_in_place(recipes: Sequence[Recipe], request: Request, listener: Listener) -> Fitted:
-    """Trains given models from the weights they have, drawing what a loop over `fit` would draw, in its order."""
-    if request.course.callbacks is not None and len(recipes) > 1:
-        # a callback may stop a model early or draw, and the next model's draws follow: one after another
-        each = [_fit_in_place([recipe], request, listener) for recipe in recipes]
-        return Fitted([run for one in each for run in one.runs], [cohort for one in each for cohort in one.cohorts])
-    options, course = request.options, request.course
-    counter = Counter(listener, course.length * len(recipes))
-    for recipe in recipes:
-        if recipe.given is not None:
-            check_can_train(recipe.given, recipe.name)
-    models: list[keras.Model] = []
-    orders: list[BatchOrders] = []
-    with keras_randomness_restored(only_after_an_error=True):
-        for recipe in recipes:
-            model = recipe.given if recipe.given is not None else build_model(recipe.build, recipe.name, None)
-            own = finish_building(model, recipe.name, options)
-            if course.callbacks is None:
-                ahead = RowBatches(
-                    BatchOrders(own.rows, own.batch_size, own.shuffle, numpy_generator_now()), course.steps_per_epoch
-                )
-                for _ in range(course.length):
-                    ahead.next_epoch()
-                make_numpy_generator_global(ahead.orders.generator)
-            models.append(model)
-            orders.append(own)
-        _refuse_shared_variables(recipes, models)
-        traced = [request.trace(recipe.name, model) for recipe, model in zip(recipes, models, strict=True)]
-    names = [recipe.name for recipe in recipes]
-    work = []
-    for group in groups_of(traced, names):
-        members = [Member(i, None, state_of(models[index]), orders[index]) for i, index in enumerate(group.recipes)]
-        work.append(_order(group, members, models, names, traced, request, in_place=True))
-    runs: dict[int, Run] = {}
-    cohorts: list[Cohort] = []
-    for cohort in _trained(work, counter, request):
-        cohorts.append(cohort)
-        for index, model, result in zip(cohort.group.recipes, cohort.models, cohort.results, strict=True):
-            runs[index] = _run(names[index], None, model, result, course.params, _Given(model))
-            _leave_as_fit_does(model, result, course.params)
-    if course.callbacks is not None:
-        make_numpy_generator_global(orders[0].generator)
-    return Fitted([runs[index] for index in sorted(runs)], cohorts)
-
-
-def _order(
-    group: Group,
-    members: Sequence[Member],
-    models: Sequence[keras.Model],
-    names: Sequence[str],
-    traced: Sequence[Traced],
-    request: Request,
-    in_place: bool = False,
-) -> Order:
-    """A group's part of what all recipes were given."""
-    return Order(
-        group,
-        members,
-        [models[index] for index in group.recipes],
-        [names[index] for index in group.recipes],
-        [traced[index].logs for index in group.recipes],
-        request.data,
-        request.course,
-        request.devices,
-        in_place,
-    )
-
-
-def _trained(orders: Sequence[Order], counter: Counter, request: Request) -> Iterator[Cohort]:
-    """Trains groups: in turn, or, on a stream, side by side."""
-    if request.stream is not None:
-        told_of_all = counter.cohort(tuple(name for order in orders for name in order.names))
-        results = train_on_stream(orders, request.stream, request.validation_stream, told_of_all)
-        for order, own in zip(orders, results, strict=True):
-            yield Cohort(order.group, list(order.models), list(order.members), own)
-        return
-
-    def told(order: Order) -> Progress:
-        return counter.cohort(tuple(order.names))
-
-    for order, results in train_in_turn(orders, told):
-        yield Cohort(order.group, list(order.models), list(order.members), results)
-
-
-def _refuse_shared_variables(recipes: Sequence[Recipe], models: Sequence[keras.Model]) -> None:
-    owner: dict[int, str] = {}
-    for recipe, model in zip(recipes, models, strict=True):
-        for variable in [*model.trainable_variables, *model.optimizer.variables, *model.metrics_variables]:
-            other = owner.setdefault(id(variable), recipe.name)
-            if other != recipe.name:
-                raise RecipeError(
-                    f"recipes {other!r} and {recipe.name!r} share the variable {variable.path!r}, so one would train "
-                    "the other's weights. Give each its own layers and optimizer, or train them one after another."
-                )
-
-
-@dataclass(frozen=True)
-class _Given:
-    model: keras.Model
-
-    def __call__(self) -> keras.Model:
-        return self.model
-
-
-@dataclass(frozen=True)
-class _Rebuild:
-    """Builds a run's model anew and gives it the trained state."""
-
-    recipe: Recipe
-    seed: int
-    options: Training
-    result: Trained
-    params: Mapping[str, Any]
-
-    def __call__(self) -> keras.Model:
-        with keras_randomness_restored():
-            model, _ = build_member(self.recipe.build, self.recipe.name, self.seed, self.options)
-        _leave_as_fit_does(model, self.result, self.params)
-        return model
-
-
-def _leave_as_fit_does(model: keras.Model, result: Trained, params: Mapping[str, Any]) -> None:
-    put_state(model, result.state)
-    history = keras.callbacks.History()
-    history.set_params(dict(params))
-    history.set_model(model)
-    history.history = dict(result.history)
-    history.epoch = list(result.epochs)
-    model.history = history
-    model.stop_training = result.stopped
-
-
-def _run(
-    name: str, seed: int | None, model: keras.Model, result: Trained, params: Mapping[str, Any], rebuild: Any
-) -> Run:
-    return Run(
-        name,
-        seed,
-        result.history,
-        Outcome(result.diverged_at),
-        tuple(result.state[position] for position in weight_positions(model)),
-        dict(params),
-        rebuild,
-        first_epoch=result.epochs[0] if result.epochs else 0,
-        callbacks=result.callbacks,
-    )
 
 
 def _keyed(fitted: Fitted, recipes: Sequence[Recipe], named: bool, seeds: Sequence[int] | None) -> Any:

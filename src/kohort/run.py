@@ -67,6 +67,7 @@ class Run:
         test: How the final weights do on test rows; None where there are none.
         first_epoch: The number of the first epoch that was trained.
         callbacks: The run's own Keras callbacks, as its training left them.
+        why_by_fit: Why the run was trained by plain `model.fit`; empty where it trained in a cohort.
     """
 
     recipe: str
@@ -79,6 +80,7 @@ class Run:
     test: Evaluation | None = field(default=None, repr=False)
     first_epoch: int = field(default=0, repr=False)
     callbacks: tuple[Any, ...] = field(default=(), repr=False)
+    why_by_fit: str = ""
 
     @property
     def epoch(self) -> list[int]:

@@ -16,13 +16,13 @@ from kohort.cohort.predict import predict_group
 from kohort.cohort.train import Course, Data
 from kohort.data.dataset import Dataset, Split, sizes, split
 from kohort.errors import DataError, RecipeError
-from kohort.fitting import Cohort, Request, fit_members
 from kohort.progress import Bar, Listener, silent
 from kohort.recipes.recipe import as_recipes
 from kohort.recipes.techniques import recipes_for
 from kohort.run import Evaluation, Runs
 from kohort.runtime import check_backend
 from kohort.seeds import as_seeds
+from kohort.training import Cohort, Request, fit_members
 
 _ROWS = jax.tree.structure((0, 0))  # how (x, y) nests
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import kohort
+from kohort.cli.check import check
 from kohort.cli.compare import compare
 from kohort.cli.doctor import doctor
 from kohort.errors import KohortError
@@ -17,6 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(compare)
+app.command()(check)
 app.command()(doctor)
 
 

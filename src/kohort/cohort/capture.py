@@ -19,6 +19,16 @@ from jax.extend.core import ClosedJaxpr
 from kohort.cohort.arrays import Arrays
 from kohort.errors import NotSupportedError, RecipeError
 
+OR_FIT = "pass on_unsupported='fit' to train it alone with model.fit"
+
+LOOKS_AT_VALUES = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+"""What JAX raises where Python code asks for a value, or an array's shape depends on one, while it is traced."""
+
 State = list[Any]
 """The state's arrays: trainable, non-trainable, optimiser, metrics, each in Keras' order."""
 
@@ -80,12 +90,11 @@ def parts_of(model: keras.Model) -> Parts:
     )
 
 
-def check_can_train(model: Any, recipe: str) -> None:
-    """Refuses, before anything is trained, what is no compiled Keras model or what a cohort cannot train.
+def check_compiled(model: Any, recipe: str) -> None:
+    """Refuses what is no compiled Keras model.
 
     Raises:
-        RecipeError: The recipe gave no compiled `keras.Model`, or one that runs eagerly.
-        NotSupportedError: It asks for something that a cohort does not do yet.
+        RecipeError: The recipe gave something else.
     """
     if not isinstance(model, keras.Model):
         raise RecipeError(
@@ -97,21 +106,29 @@ def check_can_train(model: Any, recipe: str) -> None:
             f"recipe {recipe!r} must give a compiled model. Got one without an optimizer or a loss. "
             "Call model.compile(optimizer=..., loss=..., metrics=[...]) in the builder."
         )
+
+
+def check_can_train(model: keras.Model, recipe: str) -> None:
+    """Refuses, before anything is trained, a compiled model that no cohort can train.
+
+    Raises:
+        NotSupportedError: `fit` trains it, but a cohort cannot.
+    """
     if model.run_eagerly:
-        raise RecipeError(
+        raise NotSupportedError(
             f"recipe {recipe!r} was compiled with run_eagerly=True, but a cohort trains as one compiled program. "
-            "Remove run_eagerly from model.compile(), or train it alone with model.fit()."
+            f"Remove run_eagerly from model.compile(), or {OR_FIT}."
         )
     if not model.jit_compile:
-        raise RecipeError(
+        raise NotSupportedError(
             f"recipe {recipe!r} is not compiled by XLA, but a cohort trains as one compiled program. "
-            f"{_why_not_jit(model)} or train it alone with model.fit()."
+            f"{_why_not_jit(model)} or {OR_FIT}."
         )
     for method in ("fit", "evaluate", "make_train_function", "make_test_function"):
         if getattr(type(model), method) is not getattr(keras.Model, method):
             raise NotSupportedError(
                 f"recipe {recipe!r}: its class {type(model).__name__} has its own {method}(), which a cohort would not "
-                "run. Move what it does to train_step or test_step, or train it alone with model.fit()."
+                f"run. Move what it does to train_step or test_step, or {OR_FIT}."
             )
     if keras.distribution.distribution() is not None:
         raise NotSupportedError(
@@ -212,7 +229,7 @@ def _metrics_at_start(model: keras.Model, recipe: str) -> tuple[np.ndarray, ...]
         if one.tobytes() != other.tobytes():
             raise NotSupportedError(
                 f"recipe {recipe!r}: the metric state {variable.path!r} must begin anew in each epoch. Got a "
-                "reset_state() that leaves it. Reset it there, or train with model.fit."
+                f"reset_state() that leaves it. Reset it there, or {OR_FIT}."
             )
     return tuple(resets[1])
 
@@ -249,11 +266,56 @@ def trace_step(model: keras.Model, recipe: str, data: Arrays, size: int, trainin
 
     try:
         jaxpr = jax.make_jaxpr(flat_step)([whole[i] for i in taken], data.batch(size))
-    except jax.errors.ConcretizationTypeError as error:
+    except (NotSupportedError, RecipeError):
+        raise
+    except Exception as error:
+        refuse_to_look_at_values(error, recipe)
+        kind = "training" if training else "validation"
         raise RecipeError(
-            f"recipe {recipe!r} looks at values while it is traced, which no compiled step can: {error}"
+            f"recipe {recipe!r} cannot take a step of {kind}{_where(error)}: {type(error).__name__}: {error}"
         ) from error
+    if any(type(effect).__name__.startswith("Ordered") for effect in jaxpr.effects):
+        raise NotSupportedError(
+            f"recipe {recipe!r} talks to Python in a fixed order from inside its step (an ordered callback), which "
+            f"members that train side by side cannot. Make the callback unordered, or {OR_FIT}."
+        )
     return Step(jaxpr, tuple(names))
+
+
+def refuse_to_look_at_values(error: BaseException, recipe: str) -> None:
+    """Explains an error that was raised, somewhere below, because Python code asked for a value while it was traced.
+
+    Raises:
+        NotSupportedError: That was it; otherwise nothing is raised.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, LOOKS_AT_VALUES):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        raise NotSupportedError(
+            f"recipe {recipe!r} looks at values{_where(error)}, or makes an array whose shape depends on them, which "
+            f"no compiled step can. Use keras.ops (where, cond) instead of Python's if, or, if model.fit trains it "
+            f"with run_eagerly=True, {OR_FIT}. JAX says: {_first_line(cause)}"
+        ) from error
+
+
+def _where(error: BaseException) -> str:
+    """The innermost layer in whose code an error was raised, in words."""
+    name, cause = "", error
+    while cause is not None:
+        trace = cause.__traceback__
+        while trace is not None:
+            owner = trace.tb_frame.f_locals.get("self")
+            if isinstance(owner, keras.layers.Layer) and not isinstance(owner, keras.Model):
+                name = f" in layer {owner.name!r} ({type(owner).__name__})"
+            trace = trace.tb_next
+        cause = cause.__cause__ or cause.__context__
+    return name
+
+
+def _first_line(error: BaseException) -> str:
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return text if text.endswith(".") else f"{text}."
 
 
 def _nested(state: Sequence[Any], parts: Parts, training: bool) -> tuple[list[Any], ...]:

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import keras
+
 from kohort.cohort.capture import Traced
 from kohort.cohort.program import SharedSteps
+from kohort.cohort.reasons import in_words
 from kohort.cohort.unify import Different
 
 
@@ -23,12 +26,13 @@ class Group:
     why_separate: tuple[str, ...]
 
 
-def groups_of(traced: Sequence[Traced], names: Sequence[str]) -> list[Group]:
+def groups_of(traced: Sequence[Traced], names: Sequence[str], models: Sequence[keras.Model]) -> list[Group]:
     """Puts recipes together that can share a program.
 
     Args:
         traced: The recipes' steps.
         names: The recipes' names, for the reasons.
+        models: The recipes' models, for the reasons.
     """
     together: list[list[int]] = []
     reasons: list[list[str]] = []
@@ -39,7 +43,8 @@ def groups_of(traced: Sequence[Traced], names: Sequence[str]) -> list[Group]:
             try:
                 _compare(traced[first], recipe)
             except Different as error:
-                refused.append(f"{names[position]} and {names[first]} are separate programs: {error}")
+                both = names[position], names[first]
+                refused.append(in_words(models[position], models[first], both, str(error)))
             else:
                 group.append(position)
                 break
@@ -50,6 +55,15 @@ def groups_of(traced: Sequence[Traced], names: Sequence[str]) -> list[Group]:
         Group(tuple(group), SharedSteps.of([traced[i] for i in group]), tuple(why))
         for group, why in zip(together, reasons, strict=True)
     ]
+
+
+def obstacle(own: Traced, other: Traced) -> str:
+    """What forbids two recipes to share a program; empty if nothing does."""
+    try:
+        _compare(own, other)
+    except Different as error:
+        return str(error)
+    return ""
 
 
 def _compare(own: Traced, other: Traced) -> None:

@@ -25,9 +25,19 @@ from keras.src.backend import Variable
 from keras.src.backend.common import global_state
 
 from kohort.cohort.arrays import Arrays
-from kohort.cohort.capture import State, Traced, check_can_train, state_of, trace_step, variables
+from kohort.cohort.capture import (
+    OR_FIT,
+    State,
+    Traced,
+    check_can_train,
+    check_compiled,
+    refuse_to_look_at_values,
+    state_of,
+    trace_step,
+    variables,
+)
 from kohort.cohort.unify import Different, unify
-from kohort.errors import RecipeError
+from kohort.errors import KohortError, NotSupportedError, RecipeError
 from kohort.seeds import (
     BatchOrders,
     Shuffle,
@@ -92,21 +102,31 @@ def keras_randomness_restored(only_after_an_error: bool = False) -> Iterator[Non
                 global_state.set_global_attribute(name, value)
 
 
-def build_model(build: Builder, recipe: str, seed: int | None) -> keras.Model:
+def build_model(build: Builder, recipe: str, seed: int | None, *, alone: bool = False) -> keras.Model:
     """Calls a recipe's builder, after `set_random_seed(seed)` unless the seed is None.
 
+    Args:
+        build: The builder.
+        recipe: The recipe's name.
+        seed: The seed.
+        alone: Whether the model may be one that only `fit` can train.
+
     Raises:
-        RecipeError: The builder raises, or what it returns cannot be trained.
+        RecipeError: The builder raises, or what it returns is no compiled model.
+        NotSupportedError: No cohort can train it.
     """
     if seed is not None:
         keras.utils.set_random_seed(seed)
     try:
         model = build()
-    except RecipeError:
+    except KohortError:
         raise
     except Exception as error:
+        refuse_to_look_at_values(error, recipe)
         raise RecipeError(f"recipe {recipe!r} does not build (seed {seed}): {type(error).__name__}: {error}") from error
-    check_can_train(model, recipe)
+    check_compiled(model, recipe)
+    if not alone:
+        check_can_train(model, recipe)
     return model
 
 
@@ -130,6 +150,7 @@ def finish_building(model: keras.Model, recipe: str, training: Training) -> Batc
         # Keras takes a batch from this iterator only if something is not built yet, as in fit
         model._symbolic_build(iterator=first_batch())
     except Exception as error:
+        refuse_to_look_at_values(error, recipe)
         shapes = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in arrays.leaves)
         raise RecipeError(f"recipe {recipe!r} does not take this data ({shapes}): {error}") from error
     return BatchOrders(arrays.rows, size, training.shuffle, numpy_generator_now())
@@ -206,9 +227,9 @@ class Recipients:
         except Different as error:
             different = str(error)
         if different:
-            raise RecipeError(
+            raise NotSupportedError(
                 f"recipe {self.name!r} must build the same network under every seed. "
-                f"Got another under seed {seed}: {different}. Give each network a recipe of its own."
+                f"Got another under seed {seed}: {different}. Give each network a recipe of its own, or {OR_FIT}."
             )
 
 

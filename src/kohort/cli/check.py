@@ -1,0 +1,58 @@
+"""`kohort check`: members of a cohort beside plain `model.fit`."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+
+def check(
+    dataset: Annotated[str, typer.Argument(help="A dataset by name: digits, wdbc, wine, iris.")] = "digits",
+    recipes: Annotated[
+        str, typer.Option(help="Recipes, separated by commas; a strength follows '=', as in dropout=0.5.")
+    ] = "none,l2,dropout,batchnorm",
+    members: Annotated[int, typer.Option(help="How many seeds of each recipe to train again by fit.")] = 1,
+    seeds: Annotated[int, typer.Option(help="How many seeds to train together.")] = 3,
+    epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 10,
+    batch_size: Annotated[int, typer.Option(help="Rows of a batch.")] = 32,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Train recipes together, then some of their members again by plain fit, and show how far they are apart.
+
+    Ends with exit code 1 if a member is not what fit gives.
+
+    Example: kohort check digits --recipes dropout=0.5,batchnorm --members 2
+    """
+    from kohort.runtime import check_backend
+
+    check_backend()
+    import numpy as np
+
+    from kohort.data.named import named
+
+    data = named(dataset)
+    from kohort.checking import check_against_fit
+    from kohort.recipes.techniques import recipes_for
+
+    steps = epochs * -(-int(data.rows * 0.8) // batch_size)
+    asked = recipes_for(
+        [text for text in recipes.split(",") if text.strip()], data.x.shape[1:], len(data.classes), steps
+    )
+    found = check_against_fit(
+        {recipe.name: recipe.build for recipe in asked},
+        data.scaled(np.arange(data.rows)),
+        data.y,
+        members=members,
+        seeds=max(seeds, members),
+        epochs=epochs,
+        batch_size=batch_size,
+        validation_split=0.2,
+    )
+    if as_json:
+        told = [{**asdict(own), "verdict": own.verdict} for own in found.members]
+        print(json.dumps({"kohort_json": 1, "passed": found.passed, "members": told}, indent=2))
+    else:
+        print(found)
+    if not found.passed:
+        raise typer.Exit(1)
