@@ -1,5 +1,6 @@
 """What users can see for themselves: members beside `fit`, why recipes are separate, and who was trained by `fit`."""
 
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -45,6 +46,20 @@ class ShapeDependsOnValues(KeepsShape):
         return ops.sum(inputs[inputs > 0]) + inputs
 
 
+class DrawsInPython(KeepsShape):
+    def call(self, inputs: Any) -> Any:
+        return inputs * random.random()
+
+
+class Counts(KeepsShape):
+    def build(self, shape: Any) -> None:
+        self.steps = 0
+
+    def call(self, inputs: Any) -> Any:
+        self.steps += 1
+        return inputs * self.steps
+
+
 class OwnFit(keras.Sequential):
     def fit(self, *args: Any, **options: Any) -> Any:
         options["epochs"] = 1
@@ -66,9 +81,13 @@ def eager() -> keras.Model:
         (lambda: compiled(ShapeDependsOnValues(name="cuts")), r"in layer 'cuts' \(ShapeDependsOnValues\).*depends on"),
         (eager, "run_eagerly=True.*Remove run_eagerly"),
         (lambda: compiled(kind=OwnFit), r"class OwnFit has its own fit\(\)"),
-        (lambda: compiled(jit_compile=False), "not compiled by XLA"),
+        (
+            lambda: compiled(DrawsInPython(), jit_compile=False),
+            "run uncompiled by Keras.*draws from Python's or NumPy's",
+        ),
+        (lambda: compiled(Counts(), jit_compile=False), "run uncompiled by Keras.*each is another: other numbers"),
     ],
-    ids=["values", "shapes", "eager", "own fit", "no jit"],
+    ids=["values", "shapes", "eager", "own fit", "draws", "counts"],
 )
 def test_what_no_cohort_can_train_is_refused_with_the_layer_and_what_to_do(build: Any, message: str) -> None:
     with pytest.raises(NotSupportedError, match=f"(?s){message}.*on_unsupported='fit'"):
@@ -76,7 +95,9 @@ def test_what_no_cohort_can_train_is_refused_with_the_layer_and_what_to_do(build
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("build", [eager, partial(compiled, kind=OwnFit), partial(compiled, jit_compile=False)])
+@pytest.mark.parametrize(
+    "build", [eager, partial(compiled, kind=OwnFit), lambda: compiled(DrawsInPython(), jit_compile=False)]
+)
 def test_only_what_no_cohort_can_train_is_trained_by_fit(build: Callable[[], keras.Model]) -> None:
     options = {**OPTIONS, "validation_split": 0.25, "on_unsupported": "fit"}
     with pytest.warns(UserWarning, match="recipe 'b' was trained alone, by model.fit: "):

@@ -133,6 +133,20 @@ def make_numpy_generator_global(generator: np.random.RandomState) -> None:
     np.random.set_state(generator.get_state())
 
 
+def global_randomness() -> tuple[Any, ...]:
+    """Where the global generators of Python and NumPy stand, to compare or to go back to."""
+    state: Any = np.random.get_state()
+    name, keys, *rest = state
+    return random.getstate(), (name, keys.tobytes(), *rest)
+
+
+def set_global_randomness(state: tuple[Any, ...]) -> None:
+    """Puts the global generators of Python and NumPy where they stood."""
+    python_state, (name, keys, *rest) = state
+    random.setstate(python_state)
+    np.random.set_state((name, np.frombuffer(keys, np.uint32), *rest))
+
+
 @contextmanager
 def global_randomness_restored(only_after_an_error: bool = False) -> Iterator[None]:
     """Leaves the user's `random` and `np.random` as they were, whatever is seeded or drawn inside.
@@ -140,13 +154,11 @@ def global_randomness_restored(only_after_an_error: bool = False) -> Iterator[No
     Args:
         only_after_an_error: What is drawn inside counts, unless it ends with an error.
     """
-    python_state: Any = random.getstate()
-    numpy_state: Any = np.random.get_state()
+    before = global_randomness()
     restore = True
     try:
         yield
         restore = not only_after_an_error
     finally:
         if restore:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
+            set_global_randomness(before)

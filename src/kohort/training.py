@@ -177,7 +177,7 @@ def _trained_together(
         orders.append(_order(group, members, models, names, traced, replace(request, data=data)))
     if request.stream is not None:
         first = built[which[0]]
-        request.stream.begin_from(first.python_states[0], first.orders[0].generator.get_state())
+        request.stream.begin_from(first.python_states[0], first.orders[0].generator)
     for cohort in _trained(orders, counter, request):
         yield replace(cohort, group=replace(cohort.group, recipes=tuple(which[i] for i in cohort.group.recipes)))
 
@@ -304,7 +304,7 @@ def _order(
         members,
         [models[index] for index in group.recipes],
         [names[index] for index in group.recipes],
-        [traced[index].logs for index in group.recipes],
+        [traced[index].columns for index in group.recipes],
         request.data,
         request.course,
         request.devices,

@@ -23,6 +23,7 @@ from keras.src.utils.python_utils import is_default
 
 from kohort.cohort.capture import State, variables
 from kohort.errors import DataError, NotSupportedError
+from kohort.seeds import global_randomness, set_global_randomness
 
 BATCH_HOOKS = (
     "on_batch_begin",
@@ -151,7 +152,7 @@ class MemberCallbacks:
         if not self._may_draw:
             yield
             return
-        outside = np.random.get_state(), random.getstate()
+        outside = global_randomness()
         np.random.set_state(self._generator.get_state())
         if self._python_state is not None:
             random.setstate(self._python_state)
@@ -159,10 +160,12 @@ class MemberCallbacks:
             yield
         finally:
             self._generator.set_state(np.random.get_state())
-            np.random.set_state(outside[0])
-            if self._python_state is not None:
-                self._python_state = random.getstate()
-                random.setstate(outside[1])
+            own = random.getstate()
+            set_global_randomness(outside)
+            if self._python_state is None:
+                random.setstate(own)
+            else:
+                self._python_state = own
 
 
 def _view(model: keras.Model) -> Any:

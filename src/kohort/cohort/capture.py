@@ -17,7 +17,10 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from kohort.cohort.arrays import Arrays
+from kohort.cohort.columns import Columns
+from kohort.cohort.unify import Different, unify
 from kohort.errors import NotSupportedError, RecipeError
+from kohort.seeds import global_randomness, set_global_randomness
 
 OR_FIT = "pass on_unsupported='fit' to train it alone with model.fit"
 
@@ -119,11 +122,6 @@ def check_can_train(model: keras.Model, recipe: str) -> None:
             f"recipe {recipe!r} was compiled with run_eagerly=True, but a cohort trains as one compiled program. "
             f"Remove run_eagerly from model.compile(), or {OR_FIT}."
         )
-    if not model.jit_compile:
-        raise NotSupportedError(
-            f"recipe {recipe!r} is not compiled by XLA, but a cohort trains as one compiled program. "
-            f"{_why_not_jit(model)} or {OR_FIT}."
-        )
     for method in ("fit", "evaluate", "make_train_function", "make_test_function"):
         if getattr(type(model), method) is not getattr(keras.Model, method):
             raise NotSupportedError(
@@ -137,24 +135,17 @@ def check_can_train(model: keras.Model, recipe: str) -> None:
         )
 
 
-def _why_not_jit(model: keras.Model) -> str:
-    unsupported = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
-    if unsupported:
-        return f"Keras says that the layer {unsupported[0]!r} does not support it: replace it,"
-    return "It was compiled with jit_compile=False: remove that,"
-
-
 @dataclass(frozen=True)
 class Step:
     """A training or test step as a jaxpr.
 
     Attributes:
         jaxpr: Its inputs are the state's arrays and the batch's, its outputs the logs and the new state's arrays.
-        logs: The names of the logs, in order.
+        logs: The logs, in order.
     """
 
     jaxpr: ClosedJaxpr
-    logs: tuple[str, ...]
+    logs: Columns
 
 
 @dataclass(frozen=True)
@@ -174,11 +165,16 @@ class Traced:
     metrics: tuple[np.ndarray, ...]
 
     @cached_property
+    def columns(self) -> tuple[Columns, Columns]:
+        """The logs of training, and those of validation."""
+        test = next(iter(self.test.values())).logs if self.test else Columns()
+        return next(iter(self.train.values())).logs, test
+
+    @property
     def logs(self) -> tuple[str, ...]:
         """The names of an epoch's logs, as in Keras' history: training first, then `val_`."""
-        train = next(iter(self.train.values())).logs
-        test = next(iter(self.test.values())).logs if self.test else ()
-        return (*train, *(f"val_{name}" for name in test))
+        train, test = self.columns
+        return (*train.names, *(f"val_{name}" for name in test.names))
 
 
 def batch_sizes(rows: int, batch_size: int) -> list[int]:
@@ -207,6 +203,8 @@ def trace(
     """
     metrics = _metrics_at_start(model, recipe)
     parts = parts_of(model)
+    if not model.jit_compile:
+        _check_that_steps_are_alike(model, recipe, training, batch_sizes(training.rows, batch_size)[0])
     train = {n: trace_step(model, recipe, training, n) for n in batch_sizes(training.rows, batch_size)}
     test = {}
     if validation is not None:
@@ -234,12 +232,40 @@ def _metrics_at_start(model: keras.Model, recipe: str) -> tuple[np.ndarray, ...]
     return tuple(resets[1])
 
 
+def _check_that_steps_are_alike(model: keras.Model, recipe: str, data: Arrays, size: int) -> None:
+    """Refuses a model that Keras runs uncompiled and whose Python code does something else in every step.
+
+    Keras leaves a model uncompiled where it was told to or where a layer does not claim to support XLA (RandomRotation
+    and others, which need no more than TensorFlow lacks). Such a step can be compiled all the same if it is always the
+    same step: if tracing it draws nothing from Python's or NumPy's generators and gives the same jaxpr twice.
+    """
+    before = global_randomness()
+    first = trace_step(model, recipe, data, size).jaxpr
+    drawn = global_randomness() != before
+    second = trace_step(model, recipe, data, size).jaxpr
+    set_global_randomness(before)
+    try:
+        changed = "other numbers" if unify([first, second]).lifted else ""
+    except Different as error:
+        changed = str(error)
+    if drawn or changed:
+        why = "it draws from Python's or NumPy's generator" if drawn else f"each is another: {changed}"
+        raise NotSupportedError(
+            f"recipe {recipe!r} is run uncompiled by Keras, and its steps cannot be compiled as one, since {why}. "
+            f"Draw from keras.random with a SeedGenerator, replace the layer{_unsupported(model)}, or {OR_FIT}."
+        )
+
+
+def _unsupported(model: keras.Model) -> str:
+    return "".join(f" {layer.name!r}" for layer in model._flatten_layers() if not layer.supports_jit)
+
+
 def trace_step(model: keras.Model, recipe: str, data: Arrays, size: int, training: bool = True) -> Step:
     """Traces the training step, or the test step, of a built model for batches of `size` rows."""
     parts = parts_of(model)
     whole = [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in state_of(model)]
     taken = list(range(parts.total)) if training else parts.test
-    names: list[str] = []
+    logged: list[Columns] = []
 
     def flat_step(state: list[Any], batch: tuple[Any, ...]) -> list[Any]:
         nested = _nested(state, parts, training)
@@ -249,20 +275,16 @@ def trace_step(model: keras.Model, recipe: str, data: Arrays, size: int, trainin
                 f"recipe {recipe!r}: its {'train' if training else 'test'}_step must return a dict of logs. "
                 f"Got {type(logs).__name__}."
             )
-        for name, value in logs.items():
-            if isinstance(value, dict | list | tuple):
+        flat = _flattened(logs)
+        for name, value in flat.items():
+            if isinstance(value, list | tuple):
                 raise NotSupportedError(
-                    f"recipe {recipe!r}: the log {name!r} must be one number. Got a {type(value).__name__} of logs. "
-                    "Return a flat dict of numbers."
+                    f"recipe {recipe!r}: the log {name!r} must be a number or an array. Got a {type(value).__name__}. "
+                    f"Return a dict of numbers, or {OR_FIT}."
                 )
-            if np.ndim(value) != 0:
-                raise NotSupportedError(
-                    f"recipe {recipe!r}: the log {name!r} must be one number. Got an array of shape {np.shape(value)}; "
-                    "give the metric an average, for example F1Score(average='macro')."
-                )
-        names.extend(logs)
+        logged.append(Columns(tuple(flat), tuple(np.shape(value) for value in flat.values())))
         # in Keras' order: JAX itself would sort the keys, and auto-named outputs sort differently in each model
-        return [*logs.values(), *jax.tree.leaves(new)]
+        return [*flat.values(), *jax.tree.leaves(new)]
 
     try:
         jaxpr = jax.make_jaxpr(flat_step)([whole[i] for i in taken], data.batch(size))
@@ -279,7 +301,15 @@ def trace_step(model: keras.Model, recipe: str, data: Arrays, size: int, trainin
             f"recipe {recipe!r} talks to Python in a fixed order from inside its step (an ordered callback), which "
             f"members that train side by side cannot. Make the callback unordered, or {OR_FIT}."
         )
-    return Step(jaxpr, tuple(names))
+    return Step(jaxpr, logged[-1])
+
+
+def _flattened(logs: dict[str, Any]) -> dict[str, Any]:
+    """Logs that hold a dict of logs, opened as Keras opens them."""
+    found: dict[str, Any] = {}
+    for name, value in logs.items():
+        found.update(_flattened(value) if isinstance(value, dict) else {name: value})
+    return found
 
 
 def refuse_to_look_at_values(error: BaseException, recipe: str) -> None:

@@ -69,4 +69,6 @@ def obstacle(own: Traced, other: Traced) -> str:
 def _compare(own: Traced, other: Traced) -> None:
     if own.parts != other.parts:
         raise Different("their training states hold different numbers of arrays")
+    if [columns.shapes for columns in own.columns] != [columns.shapes for columns in other.columns]:
+        raise Different("their logs have different shapes")
     SharedSteps.of([own, other])

@@ -62,7 +62,7 @@ class SharedSteps:
         train: Batch size -> step, the full batch first.
         test: The same for validation; empty without it.
         metrics: The metric state at the beginning of an epoch: for each array, its value per recipe.
-        logs: How many logs training and validation write.
+        logs: How many columns the logs of training and of validation take.
     """
 
     parts: Parts
@@ -84,8 +84,8 @@ class SharedSteps:
         train = {n: _shared([r.train[n] for r in recipes], first.parts.metric_positions) for n in first.train}
         test = {n: _shared([r.test[n] for r in recipes], in_test) for n in first.test}
         metrics = tuple(np.stack(values) for values in zip(*(r.metrics for r in recipes), strict=True))
-        counts = [next((step.log_count for step in steps.values()), 0) for steps in (train, test)]
-        return cls(first.parts, train, test, metrics, (counts[0], counts[1]))
+        logs = (first.columns[0].count, first.columns[1].count)
+        return cls(first.parts, train, test, metrics, logs)
 
     @property
     def lifted(self) -> "Numbers":
@@ -100,7 +100,7 @@ class SharedSteps:
 def _shared(steps: Sequence[Any], metrics: range) -> SharedStep:
     unified = unify([step.jaxpr for step in steps])
     unified = replace(unified, jaxpr=rewritten(unified.jaxpr, jax.default_backend()))
-    count = len(steps[0].logs)
+    count = len(steps[0].logs.names)
     return SharedStep(unified, count, logs_from_metrics(unified.jaxpr, count, metrics))
 
 
@@ -283,7 +283,7 @@ def batches_program(steps: SharedSteps, spread: Spread, size: int, *, training: 
     step = (steps.train if training else steps.test)[size]
     taken = list(range(parts.total)) if training else parts.test
     metrics = range(len(taken) - parts.metrics, len(taken))
-    columns = step.log_count + 1
+    columns = steps.logs[0 if training else 1]
 
     def one_member(state: list, own: Own, shared: Shared) -> tuple[list, Any]:
         numbers = jax.tree.map(lambda values: values[own.recipe], shared.numbers)
@@ -293,25 +293,24 @@ def batches_program(steps: SharedSteps, spread: Spread, size: int, *, training: 
         state = [*weights, *begun]
         data = shared.training if training else shared.validation
 
-        def batch(number: Any, carried: tuple[list, list]) -> tuple[list, list]:
-            logs, own_state = carried
+        def batch(number: Any, carried: tuple[Any, list]) -> tuple[Any, list]:
+            row, own_state = carried
             if own_rows:
                 picked = lax.dynamic_index_in_dim(own.rows, number, keepdims=False)
                 given = _picked(data, picked)
             else:
                 given = [lax.dynamic_index_in_dim(array, number, keepdims=False) for array in data]
             new_logs, new = step(lifted, own_state, given)
-            return list(_row(new_logs)) if step.logs_of is None else logs, new
+            return _row(new_logs) if step.logs_of is None else row, new
 
-        zeros = [jnp.zeros((), jnp.float32)] * step.log_count if step.logs_of is None else []
-        logs, new = lax.fori_loop(0, own.count, batch, (zeros, [state[i] for i in taken]))
+        row, new = lax.fori_loop(0, own.count, batch, (jnp.zeros(columns), [state[i] for i in taken]))
         if step.logs_of is not None:
-            logs = jaxpr_as_fun(step.logs_of)(*(new[i] for i in metrics))
+            row = _row(jaxpr_as_fun(step.logs_of)(*(new[i] for i in metrics)))
         for position, value in zip(taken, new, strict=True):
             state[position] = value
-        return state, jnp.concatenate([_row(logs), _all_finite(steps, state)])
+        return state, jnp.concatenate([row, _all_finite(steps, state)])
 
-    return spread.over_members(one_member, (columns,), "train_batches" if training else "test_batches")
+    return spread.over_members(one_member, (columns + 1,), "train_batches" if training else "test_batches")
 
 
 def _train(steps: SharedSteps, state: list, rows: Any, numbers: Numbers, shared: Shared) -> tuple[list, list]:
@@ -341,7 +340,7 @@ def _all_finite(steps: SharedSteps, state: list) -> Any:
 
 
 def _row(logs: Sequence[Any]) -> Any:
-    return jnp.stack([jnp.asarray(value, jnp.float32) for value in logs]) if logs else jnp.zeros(0, jnp.float32)
+    return jnp.concatenate([jnp.zeros(0, jnp.float32), *(jnp.ravel(jnp.asarray(v, jnp.float32)) for v in logs)])
 
 
 def _picked(data: Sequence[Any], rows: Any) -> list:

@@ -9,7 +9,7 @@ from kohort.cohort.arrays import Arrays
 from kohort.cohort.capture import trace
 from kohort.cohort.program import SharedSteps
 from kohort.cohort.streams import Stream, chunks, shape_of
-from kohort.cohort.train import CohortTraining, Order, Progress, Trained, sorted_logs, warn_of_the_pace
+from kohort.cohort.train import CohortTraining, Order, Progress, Trained, warn_of_the_pace
 from kohort.errors import NotSupportedError
 
 BYTES_PER_CALL = 8 * 2**20  # of a stream's batches; two calls' worth are in memory at a time
@@ -113,7 +113,7 @@ class _OnStream:
         while self._flying:
             self._land(self._flying.pop(0), training)
         for member in members:
-            told = sorted_logs(own.names_of(member, training), self.logs[member, self._columns(training)])
+            told = own.columns(member, training).read(self.logs[member, self._columns(training)])
             own.call(member, f"on_{kind}_batch_end", step, told)
             if training and own.stopped(member):
                 self._left.discard(member)

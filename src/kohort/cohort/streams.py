@@ -19,6 +19,12 @@ from keras.src.trainers.data_adapters.py_dataset_adapter import PyDataset
 
 from kohort.cohort.arrays import Arrays
 from kohort.errors import DataError, NotSupportedError
+from kohort.seeds import (
+    global_randomness,
+    global_randomness_restored,
+    make_numpy_generator_global,
+    set_global_randomness,
+)
 
 
 def is_stream(x: Any, y: Any = None) -> bool:
@@ -55,7 +61,7 @@ class Stream:
         self, x: Any, *, steps: int | None, shuffle: bool, class_weight: Any = None, name: str = "x", **arrays: Any
     ):
         self.name = name
-        self._randomness: tuple[Any, Any] | None = None
+        self._randomness: tuple[Any, ...] | None = None
         try:
             self._iterator = _Unhurried(
                 x=x, steps_per_epoch=steps, shuffle=shuffle, class_weight=class_weight, **arrays
@@ -71,11 +77,9 @@ class Stream:
 
     def first_batch(self) -> Arrays:
         """The batch at which models are built and traced; drawn as `fit` draws it, and drawn again in training."""
-        held = random.getstate(), np.random.get_state()
-        batch = next(self.epoch(), None)
-        random.setstate(held[0])
-        np.random.set_state(held[1])
-        self.reset()
+        with global_randomness_restored():
+            batch = next(self.epoch(), None)
+            self.reset()
         if batch is None:
             raise DataError(f"{self.name} must yield at least one batch. Got none.")
         return batch
@@ -85,9 +89,12 @@ class Stream:
         if self._shuffled:
             random.shuffle(list(range(self._shuffled)))
 
-    def begin_from(self, python_state: Any, numpy_state: Any) -> None:
-        """Lets the stream draw from generators of its own that begin in these states."""
-        self._randomness = (python_state, numpy_state)
+    def begin_from(self, python_state: Any, generator: np.random.RandomState) -> None:
+        """Lets the stream draw from generators of its own that begin where these stand."""
+        with global_randomness_restored():
+            random.setstate(python_state)
+            make_numpy_generator_global(generator)
+            self._randomness = global_randomness()
 
     def reset(self) -> None:
         """Back to the first batch, where the source can do that."""
@@ -110,15 +117,10 @@ class Stream:
         if self._randomness is None:
             yield
             return
-        outside = random.getstate(), np.random.get_state()
-        random.setstate(self._randomness[0])
-        np.random.set_state(self._randomness[1])
-        try:
+        with global_randomness_restored():
+            set_global_randomness(self._randomness)
             yield
-        finally:
-            self._randomness = random.getstate(), np.random.get_state()
-            random.setstate(outside[0])
-            np.random.set_state(outside[1])
+            self._randomness = global_randomness()
 
     def _checked(self, batch: Any) -> Arrays:
         whole = data_adapter_utils.unpack_x_y_sample_weight(batch)

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.callbacks import MemberCallbacks, copies, needs_of
 from kohort.cohort.capture import finalized
+from kohort.cohort.columns import Columns
 from kohort.cohort.groups import Group
 from kohort.cohort.members import Member
 from kohort.cohort.passes import Batches, WholeEpochs
@@ -125,7 +126,7 @@ class Order:
         members: The members; `Member.recipe` is a position in `group.recipes`.
         models: One built model per recipe of the group.
         names: The recipes' names.
-        logs: The names of an epoch's logs for each recipe.
+        logs: The logs of training and of validation, for each recipe.
         data: What they train on.
         course: Which epochs, and the callbacks.
         devices: Use at most so many devices; None: all.
@@ -136,7 +137,7 @@ class Order:
     members: Sequence[Member]
     models: Sequence[keras.Model]
     names: Sequence[str]
-    logs: Sequence[tuple[str, ...]]
+    logs: Sequence[tuple[Columns, Columns]]
     data: Data
     course: Course
     devices: int | None = None
@@ -314,7 +315,7 @@ class CohortTraining:
             for member in list(begin):
                 logs[member, columns] = found[member]
                 begin[member] += at_once[member]
-                told = sorted_logs(self.names_of(member, training), found[member])
+                told = self.columns(member, training).read(found[member])
                 self.call(member, f"on_{kind}_batch_end", begin[member] - 1, told)
                 if begin[member] >= len(picked[member]) or (training and self.stopped(member)):
                     del begin[member]
@@ -323,7 +324,7 @@ class CohortTraining:
         self, logs: np.ndarray, before: Any, orders: Mapping[int, Sequence[np.ndarray]], epoch: int, validates: bool
     ) -> None:
         """Trains an epoch that ended in a loss that is not finite again, batch by batch, up to where that began."""
-        loss = self.order.logs[0].index("loss") if "loss" in self.order.logs[0] else None
+        loss = self.order.logs[0][0].of("loss")
         bad = [member for member in orders if loss is not None and not np.isfinite(logs[member, loss])]
         if not bad:
             return
@@ -353,7 +354,7 @@ class CohortTraining:
         for member in now if validated and self.order.data.validation is not None else ():
             if begin:
                 self.call(member, "on_test_begin")
-            told = sorted_logs(self.names_of(member, training=False), logs[member][self.validation_columns])
+            told = self.columns(member, training=False).read(logs[member][self.validation_columns])
             self.call(member, "on_test_end", told)
 
     # one member
@@ -425,20 +426,16 @@ class CohortTraining:
         self.logs[member].append(np.array(logs))
         self.trained[member].append(epoch)
 
-    def _names(self, member: int) -> tuple[str, ...]:
-        return self.order.logs[self.recipe(member)]
-
-    def _named(self, member: int, epoch: int, logs: np.ndarray) -> dict[str, float]:
+    def _named(self, member: int, epoch: int, logs: np.ndarray) -> dict[str, Any]:
         """The logs of an epoch by name, without validation where there was none."""
-        names = self._names(member)
-        return sorted_logs(names if self.course.validates(epoch) else names[: self.training_logs], logs)
+        named = self.columns(member, training=True).read(logs)
+        if self.course.validates(epoch):
+            named |= self.columns(member, training=False).read(logs[self.training_logs :], prefix="val_")
+        return {name: named[name] for name in sorted(named)}
 
-    def names_of(self, member: int, training: bool) -> Sequence[str]:
-        """The names of the logs as a step gives them."""
-        names = self._names(member)
-        if training:
-            return names[: self.training_logs]
-        return [name.removeprefix("val_") for name in names[self.training_logs :]]
+    def columns(self, member: int, training: bool) -> Columns:
+        """The logs of a member's training or validation."""
+        return self.order.logs[self.recipe(member)][0 if training else 1]
 
     @property
     def validation_columns(self) -> list[int]:
@@ -456,11 +453,10 @@ class CohortTraining:
         if own is not None:
             history = dict(own.history.history)
         else:
-            history = {name: [] for name in sorted(self._names(member))} if epochs else {}
+            history: dict[str, list[Any]] = {}
             for epoch, logs in zip(epochs, self.logs[member], strict=True):
                 for name, value in self._named(member, epoch, logs).items():
-                    history[name].append(value)
-            history = {name: values for name, values in history.items() if values}
+                    history.setdefault(name, []).append(value)
         validated = [self.course.validates(epoch) for epoch in epochs]
         bad = _first_bad(self.logs[member], validated, self.training_logs)
         diverged_at = None if bad is None else epochs[bad]
@@ -492,11 +488,6 @@ def warn_of_the_pace(callbacks: Sequence[str]) -> None:
         "Callbacks that act at epochs only leave it at full speed.",
         stacklevel=2,
     )
-
-
-def sorted_logs(names: Sequence[str], values: Iterable[Any]) -> dict[str, float]:
-    """Logs by name, in the order in which Keras hands them on."""
-    return {name: float(value) for name, value in sorted(zip(names, values, strict=False))}
 
 
 def _cut(rows: np.ndarray, size: int) -> list[np.ndarray]:
