@@ -1,0 +1,16 @@
+"""Pages of the documentation that are made from code say what the code says."""
+
+from tests.subjects import SUBJECTS
+from tests.subjects.table import HEADINGS, MEANINGS, PAGE, page
+
+
+def test_the_table_of_features_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.subjects.table"
+
+
+def test_every_subject_is_in_the_table_once() -> None:
+    assert {subject.group for subject in SUBJECTS} == set(HEADINGS)
+    assert {subject.status for subject in SUBJECTS} <= set(MEANINGS)
+    names = [(subject.group, subject.feature) for subject in SUBJECTS]
+    assert len(set(names)) == len(names) >= 80
+    assert all(subject.why for subject in SUBJECTS if subject.status != "same" or subject.tolerance != 1e-5)
