@@ -8,6 +8,10 @@ def test_the_table_of_features_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.subjects.table"
 
 
+def test_the_readme_counts_them() -> None:
+    assert f"| {len(SUBJECTS)} features, each trained" in (PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+
+
 def test_every_subject_is_in_the_table_once() -> None:
     assert {subject.group for subject in SUBJECTS} == set(HEADINGS)
     assert {subject.status for subject in SUBJECTS} <= set(MEANINGS)
