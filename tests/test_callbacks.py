@@ -9,14 +9,16 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import callbacks, layers
+from keras import layers
 
 import kohort
-from kohort.cohort import passes
+from kohort.cohort import passes, train
 from kohort.errors import DataError, NotSupportedError
 from tests.networks import TEXTBOOK, small
 from tests.test_cohorts import Compilations
 from tests.test_equality import largest_gap
+
+callbacks: Any = keras.callbacks  # Keras' own annotations are too narrow
 
 Arrays = tuple[np.ndarray, np.ndarray]
 Make = Callable[[], list[Any]]
@@ -147,13 +149,15 @@ def test_a_loss_that_is_not_finite_ends_its_member_at_that_batch_and_no_other(da
     recipes = {"good": partial(sgd, 0.1), "wild": partial(sgd, 1e30)}
     runs = kohort.fit(recipes, *data, seeds=2, callbacks=callbacks.TerminateOnNaN(), **OPTIONS)
     assert len(runs.cohorts) == 1
-    for name, recipe in recipes.items():
-        theirs = by_fit(lambda: [callbacks.TerminateOnNaN()], data, 1, recipe)
+    models = {name: by_fit(lambda: [callbacks.TerminateOnNaN()], data, 1, build) for name, build in recipes.items()}
+    for name, theirs in models.items():
         np.testing.assert_equal(runs[name, 1].epoch, theirs.history.epoch)
         for log, values in theirs.history.history.items():
             np.testing.assert_allclose(runs[name, 1].history[log], values, rtol=1e-4, err_msg=f"{name} {log}")
     assert len(runs["wild", 1].epoch) == 1
-    assert runs["wild", 1].model().optimizer.iterations == theirs.optimizer.iterations < 4  # batches of an epoch
+    assert (
+        runs["wild", 1].model().optimizer.iterations == models["wild"].optimizer.iterations < 4
+    )  # batches of an epoch
 
 
 @pytest.mark.slow
@@ -173,7 +177,7 @@ def test_files_are_told_apart_and_hold_what_fit_writes(data: Arrays, tmp_path: P
     written = sorted(path.name for path in (tmp_path / "ours").iterdir())
     assert written == [f"dropout_0.3-{seed}-{name}" for seed in (0, 1) for name in ("best.weights.h5", "log.csv")]
     theirs = by_fit(lambda: make(tmp_path / "theirs"), data, 1)
-    loaded = build()
+    loaded: Any = build()
     loaded.optimizer.build(loaded.trainable_variables)
     loaded.load_weights(tmp_path / "ours" / "dropout_0.3-1-best.weights.h5")
     theirs.load_weights(tmp_path / "theirs" / "best.weights.h5")
@@ -190,7 +194,7 @@ def test_a_path_may_say_where_recipe_and_seed_go(data: Arrays, tmp_path: Path) -
     kept = callbacks.ModelCheckpoint(tmp_path / "{recipe}_{seed}_{epoch}.keras", save_freq="epoch")
     kohort.fit({"a": build}, *data, seeds=[7], callbacks=kept, **{**OPTIONS, "epochs": 2})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a_7_1.keras", "a_7_2.keras"]
-    model = keras.models.load_model(tmp_path / "a_7_2.keras")
+    model: Any = keras.models.load_model(tmp_path / "a_7_2.keras")
     run = kohort.fit({"a": build}, *data, seeds=[7], **{**OPTIONS, "epochs": 2})["a", 7]
     assert largest_gap(run.weights, model.get_weights()) == 0.0
 
@@ -209,15 +213,12 @@ def test_a_backup_goes_on_where_each_member_was_interrupted(data: Arrays, tmp_pa
     def make(folder: str, at: int) -> list[Any]:
         return [callbacks.BackupAndRestore(str(tmp_path / folder)), PowerCut(at)]
 
-    for at in (3, 99):
-        if at == 3:
-            with pytest.raises(ZeroDivisionError) as raised:
-                kohort.fit(build, *data, seeds=2, callbacks=make("ours", at), **OPTIONS)
-            assert "on_epoch_begin by a callback of recipe 'build', seed 0" in raised.value.__notes__[0]
-            with pytest.raises(ZeroDivisionError):
-                by_fit(lambda: make("theirs", 3), data, 1)
-        else:
-            runs = kohort.fit(build, *data, seeds=2, callbacks=make("ours", at), **OPTIONS)
+    with pytest.raises(ZeroDivisionError) as raised:
+        kohort.fit(build, *data, seeds=2, callbacks=make("ours", 3), **OPTIONS)
+    assert "on_epoch_begin by a callback of recipe 'build', seed 0" in raised.value.__notes__[0]
+    with pytest.raises(ZeroDivisionError):
+        by_fit(lambda: make("theirs", 3), data, 1)
+    runs = kohort.fit(build, *data, seeds=2, callbacks=make("ours", 99), **OPTIONS)
     theirs = by_fit(lambda: make("theirs", 99), data, 1)
     assert runs[1].epoch == [3, 4, 5]
     assert_equal(runs[1], theirs)
@@ -364,3 +365,23 @@ def test_members_share_the_data_that_a_callback_holds(data: Arrays) -> None:
     runs = kohort.fit(small, data[0], one_hot, seeds=2, callbacks=[Holds(data[0])], epochs=1, verbose=0)
     assert runs[0].callbacks[0] is not runs[1].callbacks[0]
     assert runs[0].callbacks[0].x is runs[1].callbacks[0].x is data[0]
+
+
+@pytest.mark.slow
+def test_members_that_stop_while_others_are_vectorised_beside_them(
+    data: Arrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The layout of accelerators, on CPU: who has stopped stays as it is, and whoever goes on equals `fit`."""
+    plan_for = train.plan_for
+    monkeypatch.setattr(train, "plan_for", lambda *a, **k: plan_for(*a, **k, layout="vmap"))
+
+    def make() -> list[Any]:
+        return [callbacks.EarlyStopping("val_accuracy", mode="max", min_delta=0.03), BatchByBatch()]
+
+    with pytest.warns(UserWarning, match="acts at each batch"):
+        runs = kohort.fit(build, *data, seeds=5, callbacks=make(), **OPTIONS)
+    epochwise = kohort.fit(build, *data, seeds=5, callbacks=make()[:1], **OPTIONS)
+    assert len({len(run.epoch) for run in epochwise.values()}) > 1
+    for seed in (0, 4):
+        assert_equal(runs[seed], by_fit(make, data, seed))
+        assert_equal(epochwise[seed], by_fit(lambda: make()[:1], data, seed))

@@ -52,7 +52,7 @@ class DrawsInPython(KeepsShape):
 
 
 class Counts(KeepsShape):
-    def build(self, shape: Any) -> None:
+    def build(self, input_shape: Any) -> None:
         self.steps = 0
 
     def call(self, inputs: Any) -> Any:
@@ -139,13 +139,14 @@ def test_given_models_one_of_which_no_cohort_can_train() -> None:
 
 def test_on_unsupported_is_one_of_two_words() -> None:
     with pytest.raises(DataError, match="on_unsupported must be 'raise' or 'fit'. Got 'skip'"):
-        kohort.fit(plain, X, Y, seeds=1, on_unsupported="skip", **OPTIONS)
+        kohort.fit(plain, X, Y, seeds=1, **{**OPTIONS, "on_unsupported": "skip"})
 
 
 @pytest.mark.slow
 def test_members_beside_fit(capsys: pytest.CaptureFixture[str]) -> None:
     recipes = {"plain": plain, "wide": lambda: compiled(layers.Dense(9, "relu"), layers.BatchNormalization())}
-    stop = keras.callbacks.EarlyStopping("loss", min_delta=0.4)
+    callbacks: Any = keras.callbacks  # Keras' own annotations are too narrow
+    stop = callbacks.EarlyStopping("loss", min_delta=0.4)
     check = kohort.check_against_fit(
         recipes, X, Y, members=2, seeds=3, epochs=4, validation_split=0.25, validation_freq=2, callbacks=stop
     )

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import callbacks, layers
+from keras import layers
 
 import kohort
 from kohort.errors import DataError, NotSupportedError
@@ -15,6 +15,8 @@ from tests.test_callbacks import BatchByBatch, build
 from tests.test_equality import largest_gap
 
 pytestmark = pytest.mark.slow
+
+callbacks: Any = keras.callbacks  # Keras' own annotations are too narrow
 
 _digits = kohort.data.named("digits")
 X, Y = _digits.x[:176], _digits.y[:176]
@@ -73,7 +75,7 @@ def assert_equals_fit(
     make: Callable[[], Any], run: kohort.Run, build: Callable[[], keras.Model], **options: Any
 ) -> None:
     keras.utils.set_random_seed(run.seed)
-    model = build()
+    model: Any = build()
     model.fit(make(), verbose=0, **options)
     theirs = model.history.history
     assert list(run.history) == list(theirs)
@@ -171,7 +173,8 @@ def test_callbacks_on_a_stream() -> None:
 
 def test_a_given_model_trains_in_place() -> None:
     keras.utils.set_random_seed(1)
-    ours, theirs = build(), build()
+    ours: Any = build()
+    theirs: Any = build()
     theirs.set_weights(ours.get_weights())
     theirs.layers[1].seed_generator.state.assign(ours.layers[1].seed_generator.state)
     run = kohort.fit(ours, Batches(), epochs=2, shuffle=False, verbose=0)

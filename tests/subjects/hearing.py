@@ -1,16 +1,18 @@
 """Callbacks, streams of batches, and the arguments of `fit` that decide which batches an epoch has."""
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from tempfile import mkdtemp
 from typing import Any
 
 import keras
 import numpy as np
-from keras import callbacks
 
 from tests.subjects.data import LABELS, VECTORS, WEIGHTS
 from tests.subjects.models import crossentropy, sequential
 from tests.subjects.subject import FIT, Options, Subject
+
+callbacks: Any = keras.callbacks  # Keras' own annotations are too narrow
 
 
 class Halves(callbacks.Callback):
@@ -113,22 +115,17 @@ def forever() -> Iterator[Any]:
 
 
 def tensors() -> Any:
-    import tensorflow  # only there if the row is not skipped
-
-    return tensorflow.data.Dataset.from_tensor_slices((VECTORS, LABELS)).batch(24)
+    return import_module("tensorflow").data.Dataset.from_tensor_slices((VECTORS, LABELS)).batch(24)
 
 
 def loaded() -> Any:
-    import torch
-
+    torch = import_module("torch")
     rows = torch.utils.data.TensorDataset(torch.tensor(VECTORS), torch.tensor(LABELS))
     return torch.utils.data.DataLoader(rows, batch_size=24)
 
 
 def grains() -> Any:
-    import grain
-
-    return grain.MapDataset.source(list(zip(VECTORS, LABELS, strict=True))).batch(24)
+    return import_module("grain").MapDataset.source(list(zip(VECTORS, LABELS, strict=True))).batch(24)
 
 
 def streamed(feature: str, make: Callable[[], Any], options: Options | None = None, **told: Any) -> Subject:
