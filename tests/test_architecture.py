@@ -17,6 +17,7 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "training": {"cohort", "recipes"},
     "fitting": {"cohort", "recipes", "training"},
     "checking": {"cohort", "recipes", "training", "fitting"},
+    "elsewhere": {"cohort", "recipes", "fitting"},
     "study": {"data", "recipes", "cohort", "training"},
     "statistics": set(),
     "report": {"statistics"},
@@ -24,7 +25,7 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
 }
 DOORS = {  # a dependency -> where alone it may be imported
     "jax": {"cohort", "study"},
-    "keras": {"cohort", "recipes", "training", "fitting", "checking", "study"},
+    "keras": {"cohort", "recipes", "training", "fitting", "checking", "elsewhere", "study"},
     "sklearn": {"data"},
     "scipy": {"statistics"},
     "altair": {"report"},
@@ -123,3 +124,10 @@ def test_no_path_of_a_machine_and_no_registry_in_any_file() -> None:
             if path.suffix in suffixes and path != Path(__file__):
                 found = told.search(path.read_text("utf-8"))
                 assert not found, f"{path.relative_to(root)}: {found and found.group()}"
+
+
+def test_what_runs_beside_another_backend_never_loads_the_engine() -> None:
+    for path in (SOURCE / "elsewhere").glob("*.py"):
+        if path.stem != "child":
+            rooms = {room(module) for module in imports(path) if module.startswith("kohort")}
+            assert not rooms & {"cohort", "training", "fitting"}, path.name

@@ -11,7 +11,7 @@ Importing Kohort before Keras selects Keras' JAX backend; it loads neither of th
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kohort.runtime import check_backend, prepare
+from kohort.runtime import check_backend, other_backend, prepare
 
 __version__ = "0.1.0"
 
@@ -50,16 +50,23 @@ _HOMES = {  # public name -> the module it lives in; loaded when first asked for
     "BackendError": "kohort.errors",
 }
 
+_ELSEWHERE = {  # where Keras already runs on another backend
+    "fit": "kohort.elsewhere.parent",
+    "Recipe": "kohort.recipes.recipe",
+}
+
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kohort' has no attribute {name!r}")
-    if name in ("fit", "check_against_fit", "why_separate", "Study", "Recipe"):
+    elsewhere = _ELSEWHERE if other_backend() else {}
+    if name in ("fit", "check_against_fit", "why_separate", "Study", "Recipe") and name not in elsewhere:
         check_backend()  # before Keras is loaded on another backend, or fails to
-    home = import_module(_HOMES[name])
-    value = home if _HOMES[name] == f"kohort.{name}" else getattr(home, name)
+    place = elsewhere.get(name, _HOMES[name])
+    home = import_module(place)
+    value = home if place == f"kohort.{name}" else getattr(home, name)
     globals()[name] = value
     return value
 

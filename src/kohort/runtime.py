@@ -17,6 +17,12 @@ WRONG_ON_CPU = {"0.10.2": "https://github.com/jax-ml/jax/issues/39103"}
 CURE = "--xla_cpu_experimental_ynn_fusion_type="
 """The XLA flag that makes them right; it slows small matrix products 1.2–1.5 times, so it is set nowhere else."""
 
+FIRST_LINE = (
+    "Put `import kohort` before the first import of keras, or start Python with KERAS_BACKEND=jax, and remove another "
+    "KERAS_BACKEND."
+)
+"""What cures another backend."""
+
 
 def cores() -> int:
     """The processor cores that this process may use."""
@@ -41,19 +47,23 @@ def installed(package: str) -> str | None:
         return None
 
 
+def other_backend() -> str | None:
+    """The backend on which Keras already runs in this process, where that is not JAX."""
+    keras = sys.modules.get("keras")
+    backend = None if keras is None else keras.backend.backend()
+    return None if backend == "jax" else backend
+
+
 def check_backend() -> None:
     """Refuses a backend other than JAX and a jaxlib that computes wrongly; warns where a core lies idle.
 
     Raises:
         BackendError: With what to put on which line.
     """
-    keras = sys.modules.get("keras")
-    backend = keras.backend.backend() if keras is not None else os.environ.get("KERAS_BACKEND", "jax")
+    to_come = "jax" if "keras" in sys.modules else os.environ.get("KERAS_BACKEND", "jax")
+    backend = other_backend() or to_come
     if backend != "jax":
-        raise BackendError(
-            f"Keras must run on JAX for Kohort. Got the backend {backend!r}. Put `import kohort` before the first "
-            "import of keras, or start Python with KERAS_BACKEND=jax, and remove another KERAS_BACKEND."
-        )
+        raise BackendError(f"Keras must run on JAX for Kohort. Got the backend {backend!r}. {FIRST_LINE}")
     version = installed("jaxlib")
     if version in WRONG_ON_CPU and CURE not in os.environ.get("XLA_FLAGS", ""):
         raise BackendError(
