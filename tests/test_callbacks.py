@@ -13,6 +13,7 @@ from keras import layers
 
 import kohort
 from kohort.cohort import passes, train
+from kohort.cohort.callbacks import copies
 from kohort.errors import DataError, NotSupportedError
 from tests.networks import TEXTBOOK, small
 from tests.test_cohorts import Compilations
@@ -385,3 +386,57 @@ def test_members_that_stop_while_others_are_vectorised_beside_them(
     for seed in (0, 4):
         assert_equal(runs[seed], by_fit(make, data, seed))
         assert_equal(epochwise[seed], by_fit(lambda: make()[:1], data, seed))
+
+
+SHARED = callbacks.TerminateOnNaN()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (callbacks.EarlyStopping, r"Got the class EarlyStopping. Pass EarlyStopping\(…\)"),
+        (lambda seed: [], r"must take \(recipe, seed\)"),
+        ({"build": callbacks.TerminateOnNaN()}, "Got a mapping of build"),
+        (lambda recipe, seed: SHARED, "one TerminateOnNaN for recipe 'build', seed 0 and"),
+        (lambda recipe, seed: callbacks.CSVLogger("log.csv"), "one place, log.csv, to write to"),
+    ],
+    ids=["class", "one argument", "mapping", "shared", "one file"],
+)
+def test_callbacks_that_are_no_runs_own_are_refused(given: Any, message: str, data: Arrays) -> None:
+    with pytest.raises(DataError, match=message):
+        kohort.fit(build, *data, seeds=2, callbacks=given, **OPTIONS)
+
+
+@pytest.mark.slow
+def test_given_models_take_one_callback_or_a_function(data: Arrays) -> None:
+    stop = callbacks.EarlyStopping("loss", patience=0, min_delta=9.0)
+    run = kohort.fit(build(), *data, callbacks=stop, **OPTIONS)
+    assert len(run.epoch) == 2
+    assert run.callbacks == (stop,)
+    made = kohort.fit({"a": build()}, *data, callbacks=lambda recipe, seed: [stop] if recipe == "a" else [], **OPTIONS)
+    assert len(made["a"].epoch) == 2
+
+
+def test_paths_that_say_only_one_of_recipe_and_seed_get_the_other(tmp_path: Path) -> None:
+    for path, expected in {
+        "{recipe}.csv": "3-a_b.csv",
+        "{seed}.csv": "a_b-3.csv",
+        "{recipe}/{seed}.csv": "a_b/3.csv",
+        "log.csv": "a_b-3-log.csv",
+    }.items():
+        (own,) = copies(callbacks.CSVLogger(str(tmp_path / path)), "a b", 3, ())
+        assert Path(own.filename) == tmp_path / expected
+    (own,) = copies(callbacks.BackupAndRestore(str(tmp_path / "backup")), "a", 1, ())
+    assert Path(own._weights_path).parent == tmp_path / "backup" / "a-1"
+
+
+@pytest.mark.slow
+def test_a_callback_that_freezes_a_layer_is_refused(data: Arrays) -> None:
+    """`fit` fails, too; a cohort must not go on with a step that was made for other weights."""
+
+    class Freezes(callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.model.layers[0].trainable = False
+
+    with pytest.raises(NotSupportedError, match="must not change which weights there are or train"):
+        kohort.fit(build, *data, seeds=2, callbacks=Freezes(), **OPTIONS)

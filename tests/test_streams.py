@@ -128,7 +128,9 @@ def test_a_batch_is_drawn_once_for_all_members() -> None:
 
 
 def test_a_shuffled_dataset_comes_in_the_order_of_the_first_member() -> None:
-    runs = kohort.fit({"a": build, "b": partial(build, 0.1)}, Batches(), seeds=[5, 2], epochs=3, verbose=0)
+    recipes = {"a": build, "b": partial(build, 0.1)}
+    with pytest.warns(UserWarning, match=r"in the order of the first \(seed 5\)"):
+        runs = kohort.fit(recipes, Batches(), seeds=[5, 2], epochs=3, verbose=0)
     assert_equals_fit(Batches, runs["a", 5], build, epochs=3)
 
 
@@ -181,6 +183,13 @@ def test_a_given_model_trains_in_place() -> None:
     theirs.fit(Batches(), epochs=2, shuffle=False, verbose=0)
     assert run.model() is ours
     assert largest_gap(ours.get_weights(), theirs.get_weights()) <= 1e-6
+
+
+def test_arrays_with_a_validation_stream_say_what_to_do() -> None:
+    with pytest.raises(NotSupportedError, match="needs an x that is one.*wrap x in a keras.utils.PyDataset"):
+        kohort.fit(build, X, Y, seeds=1, validation_data=Batches(), verbose=0)
+    with pytest.raises(DataError, match="on_unsupported='fit' needs data that can be read again"):
+        kohort.fit(build, forever(), seeds=1, on_unsupported="fit", verbose=0)
 
 
 def test_an_empty_stream_a_split_of_one_and_targets_beside_it_are_refused() -> None:

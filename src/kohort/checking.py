@@ -150,7 +150,10 @@ def check_against_fit(
         raise DataError("a generator can be read only once. Got one as x. Pass arrays, or a keras.utils.PyDataset.")
     asked, _ = as_recipes(recipes)
     wanted = as_seeds(members if seeds is None else seeds)
+    if members > len(wanted):
+        raise DataError(f"members must not be more than the seeds. Got members={members} and {len(wanted)} seeds.")
     again = wanted[:members]
+    fits = {name: value for name, value in arguments.items() if name != "on_unsupported"}
 
     def heard(recipe: str, seed: int | None) -> list[Any]:
         return [*copies(callbacks, recipe, seed, ()), _Remembers()]
@@ -164,7 +167,7 @@ def check_against_fit(
                 keras.utils.set_random_seed(seed)
                 model = recipe.build()
                 own = [*copies(callbacks, f"{recipe.name}-by-fit", seed, ()), _Remembers()]
-                model.fit(x, y, callbacks=own, **{**arguments, "verbose": 0})
+                model.fit(x, y, callbacks=own, **{**fits, "verbose": 0})
             run = runs[recipe.name, seed]
             beside.append(_beside(run, model.history.history, run.callbacks[-1].weights, own[-1].weights))
     return Check(tuple(beside))

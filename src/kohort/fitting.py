@@ -13,7 +13,7 @@ from kohort.cohort.arrays import Arrays, fit_arrays, validation_arrays
 from kohort.cohort.members import Training
 from kohort.cohort.streams import Stream, is_stream
 from kohort.cohort.train import Course, Data
-from kohort.errors import DataError
+from kohort.errors import DataError, NotSupportedError
 from kohort.progress import Bar, silent
 from kohort.recipes.recipe import Recipe, as_recipes
 from kohort.run import Runs
@@ -67,11 +67,12 @@ def fit(
         batch_size: Rows of a batch; 32 if None, as in Keras. Fewer rows than that are refused, not made one batch.
         epochs: The number of the last epoch: passes over the training rows, unless `initial_epoch` says otherwise.
         verbose: 0 silent; else a progress bar on standard error if that is a terminal.
-        callbacks: Keras callbacks, unmodified. Each run has copies of its own (`run.callbacks`); files and folders
-            that Keras' callbacks write get the recipe's name and the seed in front of their own name (or where the
-            path says `{recipe}` and `{seed}`). Also a function of (recipe, seed) that makes a run's callbacks, so
-            that early stopping can be a recipe like any other. With `seeds=None` the given objects are used
-            themselves, model after model. A callback that acts at each batch makes its cohort go at a batch's pace.
+        callbacks: Keras callbacks, unmodified. Each run has copies of its own (`run.callbacks`) and of what they hold;
+            files and folders that Keras' callbacks write get the recipe's name and the seed in front of their own name
+            (or where the path says `{recipe}` and `{seed}`). Also a function of (recipe, seed) that makes a run's
+            callbacks, so that early stopping can be a recipe like any other. With `seeds=None` the given objects are
+            used themselves, model after model. A callback that acts at each batch makes its cohort go at a batch's
+            pace.
         validation_split: The share of the rows to validate on: the *last* rows, before any shuffling, as in Keras.
         validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on instead.
         shuffle: Whether to draw a new order of rows each epoch; `"batch"` only within each batch.
@@ -134,7 +135,11 @@ def fit(
         "validation_freq": validation_freq,
         "verbose": 0,
     }
-    alone = None if on_unsupported == "raise" or isinstance(x, Generator) else plain  # a generator is read only once
+    if on_unsupported == "fit" and isinstance(x, Generator):
+        raise DataError(
+            "on_unsupported='fit' needs data that can be read again. Got a generator. Pass arrays or a PyDataset."
+        )
+    alone = plain if on_unsupported == "fit" else None
     asked, named = as_recipes(recipes)
     wanted = None if seeds is None else as_seeds(seeds)
     given = tuple(keras.tree.flatten((x, y, sample_weight, validation_data)))
@@ -149,7 +154,20 @@ def fit(
             verbose,
             {"x": x, "y": y, "sample_weight": sample_weight, "class_weight": class_weight, "shuffle": bool(shuffle)},
         )
+        if request.stream is not None and request.stream.shuffled and wanted is not None and len(wanted) > 1:
+            warnings.warn(
+                "the PyDataset is shuffled, and each batch is given to all runs: they see its batches in the order of "
+                f"the first (seed {wanted[0]}), where model.fit would draw another for each seed. Pass shuffle=False "
+                "for runs that fit repeats.",
+                stacklevel=2,
+            )
         return _trained_as_asked(replace(request, plain=alone), asked, named, wanted, verbose)
+    if validation_data is not None and is_stream(validation_data):
+        raise NotSupportedError(
+            "validation_data that is a stream needs an x that is one. "
+            f"Got x of arrays and {type(validation_data).__name__}. "
+            "Load the validation rows, or wrap x in a keras.utils.PyDataset."
+        )
     training, validation = fit_arrays(
         x,
         y,

@@ -8,8 +8,17 @@ from typing import Any
 
 import keras
 
-from kohort.cohort.callbacks import copies
-from kohort.cohort.capture import Traced, check_can_train, check_compiled, put_state, state_of, trace, weight_positions
+from kohort.cohort.callbacks import copies, given
+from kohort.cohort.capture import (
+    OR_FIT,
+    Traced,
+    check_can_train,
+    check_compiled,
+    put_state,
+    state_of,
+    trace,
+    weight_positions,
+)
 from kohort.cohort.groups import Group, groups_of
 from kohort.cohort.labels import check_labels
 from kohort.cohort.members import (
@@ -116,7 +125,7 @@ def fit_members(
         except NotSupportedError as error:
             if request.plain is None:
                 raise
-            alone[index] = str(error)
+            alone[index] = str(error).replace(f", or {OR_FIT}", "")
     runs: dict[tuple[int, int], Run] = {}
     cohorts: list[Cohort] = []
     for cohort in _trained_together(recipes, seeds, built, request, counter):
@@ -250,7 +259,7 @@ def fit_in_place(recipes: Sequence[Recipe], request: Request, listener: Listener
         except NotSupportedError as error:
             if request.plain is None:
                 raise
-            return _given_to_fit(recipes[0], models[0], request, str(error))
+            return _given_to_fit(recipes[0], models[0], request, str(error).replace(f", or {OR_FIT}", ""))
     if request.plain is not None:
         _draw_ahead(orders[0], course)
     names = [recipe.name for recipe in recipes]
@@ -273,7 +282,7 @@ def fit_in_place(recipes: Sequence[Recipe], request: Request, listener: Listener
 def _given_to_fit(recipe: Recipe, model: keras.Model, request: Request, why: str) -> Fitted:
     """Trains a model in place by `fit`; as far as it is built by now, it has drawn what `fit` would have drawn."""
     assert request.plain is not None
-    heard = [] if request.course.callbacks is None else request.course.callbacks
+    heard = given(request.course.callbacks, recipe.name)
     model.fit(**request.plain, callbacks=heard)
     _tell_of_those_alone([recipe], {0: why})
     return Fitted([_run_of_fit(recipe.name, None, model, heard, request, why)], [])

@@ -136,7 +136,7 @@ def streamed(feature: str, make: Callable[[], Any], options: Options | None = No
 
 
 STREAMED = (
-    streamed("PyDataset", Batches),
+    streamed("PyDataset", Batches, why="with shuffle=True all runs see the batches in the order of the first"),
     streamed("PyDataset with workers", lambda: Batches(workers=2)),
     streamed("Generator", forever, {"steps_per_epoch": 4}),
     streamed("Validation on a PyDataset", Batches, {"validation_data": Batches()}),

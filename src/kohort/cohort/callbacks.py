@@ -8,6 +8,7 @@ restored weights) is read back by comparing the variables' values with those tha
 """
 
 import copy
+import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -136,6 +137,12 @@ class MemberCallbacks:
             del model.__dict__["jax_state_sync"]
         if not given:
             return {}
+        if self._may_draw and [id(v) for v in variables(model)] != [id(v) for v in self._variables]:
+            raise NotSupportedError(
+                f"a callback of recipe {self.recipe!r}, seed {self.seed} must not change which weights there are or "
+                f"train, which the compiled step is made for. Got such a change in {hook}. Freeze or unfreeze layers "
+                "between two calls of fit."
+            )
         pairs = enumerate(zip(self._variables, given, strict=True))
         return {i: np.asarray(variable.value) for i, (variable, value) in pairs if variable._value is not value}
 
@@ -232,7 +239,7 @@ def copies(callbacks: Any, recipe: str, seed: int | None, kept: Sequence[Any]) -
     """
     if callbacks is None:
         return []
-    if callable(callbacks) and not isinstance(callbacks, keras.callbacks.Callback):
+    if _makes(callbacks):
         return _checked(callbacks(recipe, seed))
     own = []
     for callback in _checked(callbacks):
@@ -248,6 +255,60 @@ def copies(callbacks: Any, recipe: str, seed: int | None, kept: Sequence[Any]) -
             ) from error
         _tell_apart(own[-1], recipe, seed)
     return own
+
+
+def given(callbacks: Any, recipe: str) -> list[Any]:
+    """The callbacks of a model that is trained in place: the objects themselves, or what a function of them makes."""
+    return _checked(callbacks(recipe, None) if _makes(callbacks) else callbacks)
+
+
+def _makes(callbacks: Any) -> bool:
+    """Whether this is a function that makes callbacks, and one that can be called."""
+    if isinstance(callbacks, type):
+        raise DataError(f"callbacks must be objects. Got the class {callbacks.__name__}. Pass {callbacks.__name__}(…).")
+    if isinstance(callbacks, Mapping):
+        raise DataError(
+            "callbacks must be a list, or a function of (recipe, seed). "
+            f"Got a mapping of {', '.join(map(str, callbacks))}. "
+            "For callbacks of their own pass callbacks=lambda recipe, seed: {...}[recipe]."
+        )
+    if not callable(callbacks) or isinstance(callbacks, keras.callbacks.Callback):
+        return False
+    try:
+        inspect.signature(callbacks).bind("recipe", 0)
+    except TypeError as error:
+        raise DataError(f"a function that makes callbacks must take (recipe, seed). Got one with {error}.") from error
+    return True
+
+
+def check_apart(members: Sequence[tuple[str, int | None, Sequence[Any]]]) -> None:
+    """Refuses callbacks that two members would share, or that would write to the same place.
+
+    Args:
+        members: Recipe, seed and callbacks of each.
+
+    Raises:
+        DataError: Two members have the same object, or two of Keras' callbacks the same file or folder.
+    """
+    owners: dict[Any, str] = {}
+    for recipe, seed, callbacks in members:
+        member = f"recipe {recipe!r}, seed {seed}"
+        for callback in callbacks:
+            places = [
+                (kind.__name__, str(getattr(callback, attribute)))
+                for kind, (attribute, _) in FILES.items()
+                if isinstance(callback, kind)
+            ]
+            for key in [id(callback), *places]:
+                other = owners.setdefault(key, member)
+                if other != member:
+                    what = (
+                        f"one {type(callback).__name__}" if key == id(callback) else f"one place, {key[1]}, to write to"
+                    )
+                    raise DataError(
+                        f"each run must have callbacks of its own. Got {what} for {other} and for {member}. "
+                        "Make a new one at each call of the function, and name recipe and seed in its path."
+                    )
 
 
 def _checked(callbacks: Any) -> list[Any]:
@@ -270,13 +331,15 @@ def _tell_apart(callback: Any, recipe: str, seed: int | None) -> None:
             continue
         path = str(getattr(callback, attribute))
         safe = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in recipe)
-        name = safe if seed is None else f"{safe}-{seed}"
-        if "{recipe}" in path or "{seed}" in path:
-            path = path.replace("{recipe}", safe).replace("{seed}", str(seed))
-        elif what == "folder":
-            path = str(Path(path) / name)
-        else:
-            path = str(Path(path).with_name(f"{name}-{Path(path).name}"))
+        parts = {"{recipe}": safe} if seed is None else {"{recipe}": safe, "{seed}": str(seed)}
+        name = "-".join(
+            value for place, value in parts.items() if place not in path
+        )  # what the path does not say itself
+        for place, value in parts.items():
+            path = path.replace(place, value)
+        if name:
+            own = Path(path)
+            path = str(own / name if what == "folder" else own.with_name(f"{name}-{own.name}"))
         setattr(callback, attribute, path)
         if kind is keras.callbacks.BackupAndRestore:
             again = kind(path, callback.save_freq, callback.double_checkpoint, callback.delete_checkpoint)

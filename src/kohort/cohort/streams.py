@@ -71,6 +71,11 @@ class Stream:
         self._shuffled: int = (x.num_batches or 0) if isinstance(x, PyDataset) and shuffle else 0  # so many batches
 
     @property
+    def shuffled(self) -> bool:
+        """Whether the order of its batches is drawn by Keras, and so depends on the seed in `fit`."""
+        return bool(self._shuffled)
+
+    @property
     def num_batches(self) -> int | None:
         """Batches of an epoch, if that is known."""
         return self._iterator.num_batches

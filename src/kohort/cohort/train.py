@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kohort.cohort.arrays import Arrays
-from kohort.cohort.callbacks import MemberCallbacks, copies, needs_of
+from kohort.cohort.callbacks import MemberCallbacks, check_apart, copies, given, needs_of
 from kohort.cohort.capture import finalized
 from kohort.cohort.columns import Columns
 from kohort.cohort.groups import Group
@@ -156,6 +156,7 @@ class CohortTraining:
         members = order.members
         rows = members[0].orders.rows
         self.heard = [self._callbacks_of(member) for member in members]
+        check_apart([(own.recipe, own.seed, own.own) for own in self.heard if own])
         self.needs = needs_of([callback for own in self.heard if own for callback in own.own])
         together = self.course.length if not any(self.heard) else 1
         plan = plan_for(len(members), max(1, together), rows, devices=order.devices)
@@ -365,7 +366,8 @@ class CohortTraining:
             return None
         name, model = order.names[member.recipe], order.models[member.recipe]
         kept = [*order.models, *self.course.data]
-        own = self.course.callbacks if order.in_place else copies(self.course.callbacks, name, member.seed, kept)
+        asked = self.course.callbacks
+        own = given(asked, name) if order.in_place else copies(asked, name, member.seed, kept)
         return MemberCallbacks(
             own,
             model,
