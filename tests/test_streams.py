@@ -185,9 +185,37 @@ def test_a_given_model_trains_in_place() -> None:
     assert largest_gap(ours.get_weights(), theirs.get_weights()) <= 1e-6
 
 
-def test_arrays_with_a_validation_stream_say_what_to_do() -> None:
-    with pytest.raises(NotSupportedError, match="needs an x that is one.*wrap x in a keras.utils.PyDataset"):
-        kohort.fit(build, X, Y, seeds=1, validation_data=Batches(), verbose=0)
+@pytest.mark.parametrize("steps", [None, 3])
+def test_a_validation_stream_beside_arrays(steps: int | None) -> None:
+    options = {"validation_data": Batches(), "validation_steps": steps, "epochs": 2}
+    runs = kohort.fit(build, *HELD_OUT, seeds=2, verbose=0, **options)
+    keras.utils.set_random_seed(1)
+    model: Any = build()
+    model.fit(*HELD_OUT, verbose=0, **options)
+    for name, values in model.history.history.items():
+        np.testing.assert_allclose(runs[1].history[name], values, rtol=1e-5, err_msg=name)
+
+
+def test_a_validation_stream_beside_arrays_must_stay_as_it_is() -> None:
+    class Random(Batches):
+        def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+            x, y = super().__getitem__(number)
+            return x + np.random.random(x.shape).astype("float32"), y
+
+    class Uneven(Batches):
+        def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+            return X[: 5 + number], Y[: 5 + number]
+
+    for stream, message in (
+        (Random(), "must yield the same rows each time"),
+        (Uneven(), "must yield batches of one size"),
+        (forever(), "must have an end and come again. Got generator"),
+    ):
+        with pytest.raises(NotSupportedError, match=message):
+            kohort.fit(build, *HELD_OUT, seeds=1, validation_data=stream, verbose=0)
+
+
+def test_a_generator_cannot_be_left_to_fit() -> None:
     with pytest.raises(DataError, match="on_unsupported='fit' needs data that can be read again"):
         kohort.fit(build, forever(), seeds=1, on_unsupported="fit", verbose=0)
 

@@ -74,7 +74,8 @@ def fit(
             used themselves, model after model. A callback that acts at each batch makes its cohort go at a batch's
             pace.
         validation_split: The share of the rows to validate on: the *last* rows, before any shuffling, as in Keras.
-        validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on instead.
+        validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on instead, or a stream of batches, which is
+            read whole where `x` is arrays.
         shuffle: Whether to draw a new order of rows each epoch; `"batch"` only within each batch.
         class_weight: Class -> weight of its rows in the training loss.
         sample_weight: A weight for each row in the training loss.
@@ -162,12 +163,10 @@ def fit(
                 stacklevel=2,
             )
         return _trained_as_asked(replace(request, plain=alone), asked, named, wanted, verbose)
+    loaded = None
     if validation_data is not None and is_stream(validation_data):
-        raise NotSupportedError(
-            "validation_data that is a stream needs an x that is one. "
-            f"Got x of arrays and {type(validation_data).__name__}. "
-            "Load the validation rows, or wrap x in a keras.utils.PyDataset."
-        )
+        loaded = _loaded(validation_data, validation_steps)
+        validation_data, validation_split, validation_steps = None, 0.0, None
     training, validation = fit_arrays(
         x,
         y,
@@ -187,6 +186,8 @@ def fit(
     )
     if validation is not None and held_out is not None and validation_steps:
         validation = validation.picked(slice(0, validation_steps * held_out))
+    if loaded is not None:
+        validation, held_out = loaded
     options = Training(training, size, shuffle)
     steps = -(-training.rows // size)
     if steps_per_epoch and steps % steps_per_epoch:
@@ -249,6 +250,39 @@ def _request_on_stream(
             validation = validation.picked(slice(0, steps * held_out))
     options = Training(first, first.rows, False, stream.draw_for_building)
     return Request(options, Data(first, validation), course, held_out, devices, stream, source_of_validation)
+
+
+def _loaded(source: Any, steps: int | None) -> tuple[Arrays, int]:
+    """A validation stream beside arrays, as arrays and the size of its batches: it is read twice, to see that it stays.
+
+    Raises:
+        NotSupportedError: It has no end, is another the second time, or its batches are not of one size.
+    """
+    stream = Stream(source, steps=steps, shuffle=False, name="validation_data")
+    if isinstance(source, Generator) or stream.num_batches is None:
+        raise NotSupportedError(
+            "a validation stream beside x of arrays is read whole before training, so it must have an end and come "
+            f"again. Got {type(source).__name__}. Pass arrays or a keras.utils.PyDataset."
+        )
+    first = list(stream.epoch())
+    stream.reset()
+    second = list(stream.epoch())
+    if not first:
+        raise DataError("validation_data must yield at least one batch. Got none.")
+    pairs = zip(first, second, strict=False)
+    stays = len(first) == len(second) and all(
+        len(a.leaves) == len(b.leaves) and all(map(np.array_equal, a.leaves, b.leaves)) for a, b in pairs
+    )
+    size = first[0].rows
+    even = all(batch.rows == size for batch in first[:-1]) and first[-1].rows <= size
+    if not (stays and even):
+        why = "batches of one size, but for the last" if stays else "the same rows each time it is read"
+        raise NotSupportedError(
+            f"a validation stream beside x of arrays must yield {why}. Got others from {type(source).__name__}. "
+            "Pass its rows as arrays, or wrap x in a keras.utils.PyDataset."
+        )
+    leaves = zip(*(batch.leaves for batch in first), strict=True)
+    return Arrays(tuple(np.concatenate(parts) for parts in leaves), first[0].structure), size
 
 
 def _batch_size(asked: int | None, arrays: Arrays, steps: int | None) -> int:
