@@ -15,6 +15,7 @@ import kohort
 from kohort.cohort import passes, train
 from kohort.cohort.callbacks import copies
 from kohort.errors import DataError, NotSupportedError
+from kohort.seeds import global_randomness
 from tests.networks import TEXTBOOK, small
 from tests.test_cohorts import Compilations
 from tests.test_equality import largest_gap
@@ -248,7 +249,9 @@ class Meddling(callbacks.Callback):
 
 @pytest.mark.slow
 def test_a_users_own_does_what_it_does_in_fit(data: Arrays) -> None:
+    before = global_randomness()
     runs = kohort.fit(build, *data, seeds=3, callbacks=[Meddling()], **OPTIONS)
+    assert global_randomness() == before
     for seed in range(3):
         own = Meddling()
         assert_equal(runs[seed], by_fit(lambda own=own: [own], data, seed))

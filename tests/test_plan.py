@@ -4,7 +4,10 @@ import jax
 import numpy as np
 import pytest
 
+from kohort.cohort.members import Member
 from kohort.cohort.plan import ORDER_BYTES, plan_for
+from kohort.cohort.population import Population
+from kohort.seeds import BatchOrders
 
 
 def test_members_are_shared_out_over_all_devices() -> None:
@@ -42,3 +45,18 @@ def test_members_are_mapped_on_cpu_unless_told_otherwise() -> None:
     assert plan_for(3, 1, 10).layout == "map"
     assert plan_for(3, 1, 10, layout="vmap").layout == "vmap"
     assert plan_for(3, 1, 10).active(range(3))[0].dtype == np.int32
+
+
+def test_members_that_go_on_are_shared_out_anew_and_keep_their_states() -> None:
+    orders = BatchOrders(4, 2, False, np.random.RandomState(0))
+    members = [Member(0, seed, [np.full(2, seed, np.float32)], orders) for seed in range(6)]
+    population = Population(members, plan_for(6, 1, 4))
+    population.balance([0, 1, 2])  # all on the first device
+    devices = [population.slot_of(member) // 3 for member in (0, 1, 2)]
+    assert sorted(devices) in ([0, 0, 1], [0, 1, 1])
+    assert sorted(population.slot_of(member) for member in range(6)) == list(range(6))
+    for member in range(6):
+        np.testing.assert_array_equal(population.fetch(member)[0], np.full(2, member))
+    population.change(4, {0: np.full(2, 9.0)})
+    population.upload()
+    assert [float(population.fetch(member)[0][0]) for member in range(6)] == [0, 1, 2, 3, 9, 5]

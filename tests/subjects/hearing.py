@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import layers
 
-from tests.subjects.data import LABELS, VECTORS, WEIGHTS
+from tests.subjects.data import CLASSES, LABELS, SEQUENCES, VECTORS, WEIGHTS
 from tests.subjects.models import crossentropy, sequential
 from tests.subjects.subject import FIT, Options, Subject
 
@@ -85,12 +86,28 @@ def fitting(feature: str, **others: Any) -> Subject:
     return Subject(feature, "fit", sequential, VECTORS, LABELS, FIT | others)
 
 
+def masked_in_validation() -> keras.Model:
+    """Recurrent dropout advances its generator in validation, too, so that one too many changes all after."""
+    stack = [layers.Input((6, 4)), layers.LSTM(4, recurrent_dropout=0.3), layers.Dense(CLASSES)]
+    model = keras.Sequential(stack)
+    model.compile("sgd", crossentropy(), metrics=["accuracy"])
+    return model
+
+
 COUNTS = (
     fitting("initial_epoch", epochs=4, initial_epoch=2),
     fitting("steps_per_epoch", epochs=5, steps_per_epoch=2),
     fitting("validation_steps", validation_batch_size=5, validation_steps=2),
     fitting("validation_batch_size", validation_batch_size=5),
     fitting("validation_freq, a number", epochs=5, validation_freq=2),
+    Subject(
+        "validation_freq where validation draws masks",
+        "fit",
+        masked_in_validation,
+        SEQUENCES,
+        LABELS,
+        FIT | {"epochs": 5, "validation_freq": 2},
+    ),
     fitting("validation_freq, a list", epochs=5, validation_freq=[1, 4]),
 )
 
