@@ -4,9 +4,12 @@
 environment variables, what to start with. What the user has set, or already started, is never changed.
 """
 
+import gc
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 
 from kohort.errors import BackendError
@@ -71,6 +74,22 @@ def check_backend() -> None:
             f"Install another (pip install 'jax!={version}'), or start Python with XLA_FLAGS={CURE}"
         )
     _warn_of_idle_cores()
+
+
+@contextmanager
+def garbage_collection_paused() -> Iterator[None]:
+    """Spares the search for garbage while programs are traced and compiled.
+
+    Tracing makes some hundred thousand objects that live until it ends, so Python searches the whole heap, Keras and
+    JAX included, several times for nothing: a twentieth of the time until training begins.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 _told: set[str] = set()

@@ -12,7 +12,7 @@ import numpy as np
 
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.members import Training
-from kohort.cohort.predict import predict_group
+from kohort.cohort.predict import predict
 from kohort.cohort.train import Course, Data
 from kohort.data.dataset import Dataset, Split, sizes, split
 from kohort.errors import DataError, RecipeError
@@ -169,7 +169,7 @@ class Study:
             logs = ("accuracy", "val_accuracy")
             request = Request(options, data, Course(plan.epochs, params=params))
             fitted = fit_members(self.recipes, plan.seeds, request, heard, required_logs=logs)
-        tested = {key: run for cohort in fitted.cohorts for key, run in self._tested(cohort, splits, pool)}
+        tested = self._tested(fitted.cohorts, splits, pool)
         runs = {
             (run.recipe, run.seed): replace(run, test=tested[run.recipe, run.seed])
             for run in fitted.runs
@@ -183,28 +183,35 @@ class Study:
         return StudyResult(plan, Runs(runs, **told), self.dataset.source, seconds, _environment())
 
     def _tested(
-        self, cohort: Cohort, splits: Sequence[Split], pool: Arrays
-    ) -> Iterable[tuple[tuple[str, int], Evaluation]]:
-        seeds = self.plan.seeds
-        which = [seeds.index(member.seed) for member in cohort.members if member.seed is not None]
+        self, cohorts: Sequence[Cohort], splits: Sequence[Split], pool: Arrays
+    ) -> dict[tuple[str, int], Evaluation]:
+        """How every run does on the test rows, by (recipe, seed)."""
+        plan = self.plan
+        members = [
+            (cohort.group.recipes[member.recipe], plan.seeds.index(member.seed), result.state)
+            for cohort in cohorts
+            for member, result in zip(cohort.members, cohort.results, strict=True)
+            if member.seed is not None
+        ]
+        models = {index: model for c in cohorts for index, model in zip(c.group.recipes, c.models, strict=True)}
         offset = self.dataset.rows if pool.rows > self.dataset.rows else 0  # each seed has rows of its own if scaled
-        rows = np.stack([splits[index].test + index * offset for index in which])
+        rows = np.stack([splits[seed].test + seed * offset for _, seed, _ in members])
         inputs = Arrays(pool.leaves[:1], jax.tree.structure(0))
-        recipe_of = [member.recipe for member in cohort.members]
-        states = [result.state for result in cohort.results]
-        outputs = predict_group(cohort.models, recipe_of, states, inputs, rows)
-        classes = len(self.dataset.classes)
-        names = [self.plan.recipes[index] for index in cohort.group.recipes]
-        if outputs.ndim != 3 or outputs.shape[-1] != classes:
-            raise RecipeError(
-                f"recipes of a study must give one output per class, {classes} here. "
-                f"Got outputs of shape {list(outputs.shape[2:])} from {', '.join(names)}. "
-                "Give the last layer one unit per class."
-            )
-        chosen = outputs.argmax(axis=-1)
-        for member, index, own in zip(cohort.members, which, chosen, strict=True):
-            test = splits[index].test
-            yield (names[member.recipe], seeds[index]), Evaluation(test, own == self.dataset.y[test])
+        states = [state for *_, state in members]
+        outputs = predict([models[i] for i in sorted(models)], [recipe for recipe, *_ in members], states, inputs, rows)
+        tested = {}
+        for member, own in outputs:
+            recipe, seed, _ = members[member]
+            if own.ndim != 2 or own.shape[-1] != len(self.dataset.classes):
+                raise RecipeError(
+                    f"recipes of a study must give one output per class, {len(self.dataset.classes)} here. "
+                    f"Got outputs of shape {list(own.shape[1:])} from {plan.recipes[recipe]}. "
+                    "Give the last layer one unit per class."
+                )
+            test = splits[seed].test
+            correct = own.argmax(axis=-1) == self.dataset.y[test]
+            tested[plan.recipes[recipe], plan.seeds[seed]] = Evaluation(test, correct)
+        return tested
 
 
 def _baseline(baseline: str | None, names: tuple[str, ...]) -> str:

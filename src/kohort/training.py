@@ -37,6 +37,7 @@ from kohort.errors import NotSupportedError, RecipeError
 from kohort.progress import Counter, Listener
 from kohort.recipes.recipe import Recipe
 from kohort.run import Outcome, Run, first_not_finite
+from kohort.runtime import garbage_collection_paused
 from kohort.seeds import BatchOrders, RowBatches, make_numpy_generator_global, numpy_generator_now
 
 
@@ -121,7 +122,8 @@ def fit_members(
     for index, recipe in enumerate(recipes):
         counter.say(f"building {recipe.name}")
         try:
-            built[index] = _built(recipe, seeds, request, required_logs)
+            with garbage_collection_paused():
+                built[index] = _built(recipe, seeds, request, required_logs)
         except NotSupportedError as error:
             if request.plain is None:
                 raise
@@ -150,7 +152,8 @@ def _built(recipe: Recipe, seeds: Sequence[int], request: Request, required_logs
     if recipe.given is not None:
         check_compiled(recipe.given, recipe.name)
         check_can_train(recipe.given, recipe.name)
-    own = Recipients(recipe.build, recipe.name, seeds, request.options, partial(request.trace, recipe.name))
+    trace_own = partial(request.trace, recipe.name)
+    own = Recipients(recipe.build, recipe.name, seeds, request.options, trace_own, recipe.draws_nothing)
     missing = [log for log in required_logs if log not in own.traced.logs]
     if missing:
         raise RecipeError(

@@ -219,7 +219,7 @@ def _metrics_at_start(model: keras.Model, recipe: str) -> tuple[np.ndarray, ...]
     resets = []
     for moved in (1, 0):
         for variable, value in zip(model.metrics_variables, before, strict=True):
-            variable.assign(value + np.asarray(moved, value.dtype))
+            variable.assign(np.asarray(value) + np.asarray(moved, value.dtype))  # NumPy: nothing to compile
         model.reset_metrics()
         resets.append([np.array(variable.value) for variable in model.metrics_variables])
     for variable, value, one, other in zip(model.metrics_variables, before, *resets, strict=True):

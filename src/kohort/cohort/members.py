@@ -21,7 +21,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src.backend import Variable
 from keras.src.backend.common import global_state
 
 from kohort.cohort.arrays import Arrays
@@ -36,6 +35,7 @@ from kohort.cohort.capture import (
     trace_step,
     variables,
 )
+from kohort.cohort.initial import drawn, quick_initialisers
 from kohort.cohort.unify import Different, unify
 from kohort.errors import KohortError, NotSupportedError, RecipeError
 from kohort.seeds import (
@@ -171,6 +171,7 @@ class Recipients:
         seeds: The seeds, at least one.
         training: The shared arguments of `fit`.
         trace: Traces a built model's steps.
+        draws_nothing: Whether the builder is known to make the same network under every seed.
     """
 
     def __init__(
@@ -180,12 +181,14 @@ class Recipients:
         seeds: Sequence[int],
         training: Training,
         trace: Callable[[keras.Model], Traced],
+        draws_nothing: bool = False,
     ):
         self.build = build
         self.name = name
         self.training = training
         with keras_randomness_restored():
-            with _initialisers_seen() as seen:
+            seen: list[_Seen] = []
+            with quick_initialisers(lambda variable, initialiser: seen.append(_Seen(variable, initialiser))):
                 self.model, orders = build_member(build, name, seeds[0], training)
             self.states = [state_of(self.model)]
             self.orders = [orders]
@@ -198,9 +201,11 @@ class Recipients:
                 if redraw is not None and len(self.states) > 1:
                     state, orders, python_state = redraw(seed)
                 else:
-                    model, orders = build_member(build, name, seed, training)
+                    with quick_initialisers(lambda variable, initialiser: None):
+                        model, orders = build_member(build, name, seed, training)
                     state, python_state = state_of(model), random.getstate()
-                    self._check_same_step(model, seed)
+                    if not draws_nothing:
+                        self._check_same_step(model, seed)
                     self._check_own_weights(model, seed)
                     if redraw is not None and not redraw.gives(seed, state, orders):
                         redraw = None
@@ -237,23 +242,6 @@ class Recipients:
 class _Seen:
     variable: Any
     initialiser: Any
-
-
-@contextmanager
-def _initialisers_seen() -> Iterator[list[_Seen]]:
-    """Notes which initialiser gave which Keras variable its first value."""
-    seen: list[_Seen] = []
-    original = Variable._initialize_with_initializer
-
-    def noting(self: Any, initializer: Any) -> None:
-        seen.append(_Seen(self, initializer))
-        original(self, initializer)
-
-    Variable._initialize_with_initializer = noting
-    try:
-        yield seen
-    finally:
-        Variable._initialize_with_initializer = original
 
 
 class Redraw:
@@ -305,15 +293,15 @@ class Redraw:
     def __call__(self, seed: int) -> tuple[State, BatchOrders, Any]:
         """The initial state and the batch orders of a seed, and where Python's `random` then stands."""
         generator = random.Random(seed)
-        drawn = [_draw(generator) for _ in range(self.draws)]
+        seeds = [_draw(generator) for _ in range(self.draws)]
         state = list(self.state)
         for position, initialiser, shape, dtype, index in self.weights:
             reseeded = copy.copy(initialiser)
-            reseeded.seed = drawn[index]
-            state[position] = reseeded(shape, dtype=dtype)
+            reseeded.seed = seeds[index]
+            state[position] = drawn(reseeded, shape, dtype)
         for position, index in self.generators:
             masks = np.array(self.state[position])
-            masks[0] = drawn[index]
+            masks[0] = seeds[index]
             state[position] = masks
         training = self.training
         orders = BatchOrders(training.arrays.rows, training.batch_size, training.shuffle, np.random.RandomState(seed))

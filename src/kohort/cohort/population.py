@@ -9,6 +9,7 @@ import numpy as np
 from kohort.cohort.members import Member
 from kohort.cohort.plan import Plan
 from kohort.cohort.program import Own, Shared, Spread
+from kohort.runtime import garbage_collection_paused
 
 
 class Population:
@@ -85,7 +86,9 @@ class Population:
             fresh=np.array([int(member) in begun for member in self._member_in]),
         )
         self._host = None
-        self.state, results = program(self.state, *self.spread.apart((active, slots, own)), shared)
+        arguments = self.spread.apart((active, slots, own))
+        with garbage_collection_paused():  # the first call compiles
+            self.state, results = program(self.state, *arguments, shared)
         return results
 
     def by_slot(self, values: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ from kohort.cohort.unify import Unified, unify
 
 Part = Literal["both", "train", "test"]
 
+SMALL = 2**16  # numbers; copying so many takes some microseconds an epoch
 MEMBERS = "members"  # the name of the axis along which a cohort is spread over devices
 
 
@@ -333,9 +334,14 @@ def _test(steps: SharedSteps, state: list, rows: Any, numbers: Numbers, shared: 
 
 
 def _all_finite(steps: SharedSteps, state: list) -> Any:
-    finite = jnp.array(True)
+    """1.0 if all trainable weights are finite. Small ones are looked at as one array: each costs compiling."""
+    finite, small = jnp.array(True), [jnp.zeros(1, jnp.float32)]
     for weight in state[: steps.parts.trainable]:
-        finite &= jnp.isfinite(weight).all()
+        if weight.size < SMALL and weight.dtype == jnp.float32:
+            small.append(jnp.ravel(weight))
+        else:
+            finite &= jnp.isfinite(weight).all()
+    finite &= jnp.isfinite(jnp.concatenate(small)).all()
     return jnp.asarray(finite, jnp.float32)[None]
 
 
@@ -363,8 +369,10 @@ def _over_batches(
 
     logs: list = []
     if count:
-        shapes = jax.eval_shape(lambda s, p: step(lifted[full], s, _picked(data, p))[0], state, rows[:full])
-        start = [jnp.zeros(shape.shape, shape.dtype) for shape in shapes] if carries_logs else []
+        start = []
+        if carries_logs:
+            shapes = jax.eval_shape(lambda s, p: step(lifted[full], s, _picked(data, p))[0], state, rows[:full])
+            start = [jnp.zeros(shape.shape, shape.dtype) for shape in shapes]
         (logs, state), _ = lax.scan(one_batch, (start, state), rows[: count * full].reshape(count, full))
         if not rest and step.logs_of is not None:
             logs = jaxpr_as_fun(step.logs_of)(*(state[i] for i in metrics))

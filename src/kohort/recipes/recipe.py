@@ -1,7 +1,7 @@
 """A recipe: one way to train a network."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -20,11 +20,14 @@ class Recipe:
         name: What reports call it.
         build: Returns a new compiled `keras.Model`.
         given: The user's own model where one was given instead of a builder; else None.
+        draws_nothing: Whether the builder is known to draw nothing itself, as Kohort's own, and so to make the same
+            network under every seed; else that is looked at.
     """
 
     name: str
     build: Builder
     given: keras.Model | None = None
+    draws_nothing: bool = False
 
 
 def as_recipes(recipes: Any) -> tuple[tuple[Recipe, ...], bool]:
@@ -54,7 +57,7 @@ def as_recipes(recipes: Any) -> tuple[tuple[Recipe, ...], bool]:
 
 def _recipe(name: str, given: Any) -> Recipe:
     if isinstance(given, Recipe):
-        return Recipe(name, given.build, given.given)
+        return replace(given, name=name)
     if isinstance(given, keras.Model):
         model = given
         return Recipe(name, lambda: cloned(model, name), model)

@@ -132,7 +132,7 @@ def recipes_for(texts: Sequence[str], inputs: Sequence[int], classes: int, steps
         label = technique.label(strength if technique.domain else None)
         if any(recipe.name == label for recipe in recipes):
             raise RecipeError(f"each recipe must appear once. Got {label!r} twice.")
-        recipes.append(Recipe(label, build))
+        recipes.append(Recipe(label, build, draws_nothing=True))
     if not recipes:
         raise RecipeError(f"there must be at least one recipe. There are: {', '.join(TECHNIQUES)}.")
     return tuple(recipes)
