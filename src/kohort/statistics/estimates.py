@@ -50,7 +50,7 @@ class Estimates:
         rows in the population: that no row of 100 differs does not show that none of 30,000 would (the rule of
         three; Hanley & Lippman-Hand 1983).
         """
-        half = stats.t.ppf(1.0 - alpha / 2.0, self.df) * self.standard_error
+        half = special.stdtrit(self.df, 1.0 - alpha / 2.0) * self.standard_error
         few = self.discordant < FEW_ROWS
         if few.any():
             bound = stats.beta.ppf(1.0 - alpha / 2.0, self.discordant + 1, np.maximum(self.rows - self.discordant, 1))

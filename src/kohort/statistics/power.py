@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 from kohort.statistics.population import Components
 
@@ -48,7 +48,7 @@ def settlement(
     wanted = needed_half_width(estimate, smallest_effect)
 
     def half(some_seeds: float, some_rows: float) -> float:
-        t = stats.t.ppf(1.0 - alpha / 2.0, components.df(some_seeds, some_rows))
+        t = special.stdtrit(components.df(some_seeds, some_rows), 1.0 - alpha / 2.0)
         return float(t * components.variance(some_seeds, some_rows) ** 0.5)
 
     return Settlement(
@@ -73,7 +73,8 @@ def settling_seeds(
     wanted = needed_half_width(estimate, smallest_effect)
 
     def enough(n: float) -> bool:
-        return float(stats.t.ppf(1.0 - alpha / 2.0, n - 1)) * (variance * (1.0 / n + test_to_train)) ** 0.5 < wanted
+        t = float(special.stdtrit(n - 1, 1.0 - alpha / 2.0))
+        return t * (variance * (1.0 / n + test_to_train)) ** 0.5 < wanted
 
     return _more(enough, seeds, MOST_SEEDS)
 

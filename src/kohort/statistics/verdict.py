@@ -244,7 +244,9 @@ def judge(
                 holm_p=float(holm_p[index]),
                 sign_flip_p=float("nan") if resplit_test else float(flips.adjusted[index]),
                 effect_size=cohens_d(scores[contrasts[index, 0]] - scores[at]),
-                probability=probability_of_improvement(scores[contrasts[index, 0]], scores[at], level, seed=seed),
+                probability=probability_of_improvement(
+                    scores[contrasts[index, 0]], scores[at], level, resamples=min(resamples, 2_000), seed=seed
+                ),
                 smallest_effect=delta,
                 components=components,
                 settlement=_settlement(
