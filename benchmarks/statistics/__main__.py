@@ -2,7 +2,7 @@
 
 python -m benchmarks.statistics [SCENARIO …] [--studies 2000] [--list]
 
-Without names, all scenarios, in two processes. Each is a few minutes of one core at most. Results go to
+Without names, all scenarios, in two processes, each a minute or two. Results go to
 benchmarks/results/statistics/SCENARIO.json; every rate has its count, its n and Clopper–Pearson bounds at 95 %.
 Simulated studies take 500 or 1,000 resamples where `judge` takes 10,000: a level is then met on average over studies,
 as it is with more, and a study costs a tenth.
@@ -173,12 +173,17 @@ def _number(generator: np.random.Generator) -> int:
     return int(generator.integers(2**31))
 
 
-def simulate(name: str, studies: int) -> dict[str, Any]:
+def counts(task: tuple[str, int]) -> Counts:
+    """What one simulated study says; its draws depend on its scenario and its number alone."""
+    name, number = task
+    return SCENARIOS[name](np.random.default_rng([list(SCENARIOS).index(name), number]))
+
+
+def simulate(name: str, studies: int, pool: Any) -> dict[str, Any]:
     """Runs a scenario and writes what came of it."""
     begun = time.perf_counter()
     counted: Counts = defaultdict(list)
-    for number in range(studies):
-        said = SCENARIOS[name](np.random.default_rng([sorted(SCENARIOS).index(name), number]))
+    for said in pool.imap(counts, [(name, number) for number in range(studies)], chunksize=50):
         for what, values in said.items():
             counted[what] += values
     rates = {}
@@ -214,10 +219,6 @@ def shown(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _job(task: tuple[str, int]) -> str:
-    return shown(simulate(*task))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO")
@@ -231,10 +232,9 @@ def main() -> None:
     unknown = sorted(set(options.scenarios) - set(SCENARIOS))
     if unknown:
         parser.error(f"scenarios are {', '.join(SCENARIOS)}. Got {', '.join(unknown)}.")
-    tasks = [(name, options.studies) for name in options.scenarios or SCENARIOS]
-    with multiprocessing.Pool(min(options.processes, len(tasks))) as pool:
-        for text in pool.imap(_job, tasks, chunksize=1):
-            print(text, flush=True)
+    with multiprocessing.Pool(options.processes) as pool:
+        for name in options.scenarios or SCENARIOS:
+            print(shown(simulate(name, options.studies, pool)), flush=True)
 
 
 if __name__ == "__main__":

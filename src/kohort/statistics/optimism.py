@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from kohort.statistics.intervals import LEVEL, Interval, mean_interval
 
@@ -62,7 +63,8 @@ def regret(
     cross-fitting: seeds are halved; on one half each seed makes its naive pick and the half together chooses by mean
     test score; the other half scores them; then the halves change places, and all of it is repeated over random
     halvings. Since the chosen recipe is at most as good as the truly best one, the regret is, if anything, understated.
-    The interval is that of the Bayesian bootstrap over seeds (Rubin 1981), whose weights keep a seed within its half.
+    The interval is Student's, with the standard deviation of the Bayesian bootstrap over seeds (Rubin 1981), whose
+    weights keep a seed within its half and whose variance of a mean is (J − 1) / (J + 1) of the unbiased one.
 
     Args:
         recipes: Their names.
@@ -89,15 +91,17 @@ def regret(
     best = int(score.mean(axis=1).argmax())
     generator = np.random.default_rng(seed)
     weights = np.concatenate([np.ones((1, seeds)), generator.standard_exponential((resamples, seeds))])
+    weights /= weights.sum(axis=1, keepdims=True)
     cost = np.zeros(len(weights))
     for _ in range(splits):
         chosen_by = np.isin(np.arange(seeds), generator.permutation(seeds)[: seeds // 2])
         for half in (chosen_by, ~chosen_by):
             cost += _cost(score, pick, weights * half, weights * ~half)
-    cost /= 2 * splits
-    low, high = np.quantile(cost[1:], [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    cost /= splits
+    spread = float(cost[1:].std()) * ((seeds + 1) / (seeds - 1)) ** 0.5
+    half = float(special.stdtrit(seeds - 1, (1.0 + level) / 2.0)) * spread
     return Regret(
-        cost=Interval(float(cost[0]), float(low), float(high), seeds, level),
+        cost=Interval(float(cost[0]), float(cost[0]) - half, float(cost[0]) + half, seeds, level),
         best=recipes[best],
         picks={name: int((pick == index).sum()) for index, name in enumerate(recipes)},
         differs=float((pick != best).mean()),
@@ -106,11 +110,14 @@ def regret(
 
 
 def _cost(score: np.ndarray, pick: np.ndarray, choosing: np.ndarray, scoring: np.ndarray) -> np.ndarray:
-    """Score of the recipe chosen by mean, less the mean score of the naive picks; of shape (weightings,)."""
+    """Σ weight · (fresh score of the recipe chosen by mean − that of a seed's naive pick), of shape (weightings,).
+
+    The sum is over the seeds of the half that chooses; their weights, with those of the other half, add up to 1.
+    """
     chosen = (choosing @ score.T).argmax(axis=1)
     fresh = scoring @ score.T / scoring.sum(axis=1, keepdims=True)  # (weightings, recipes)
-    naive = (choosing * fresh[:, pick]).sum(axis=1) / choosing.sum(axis=1)
-    return fresh[np.arange(len(fresh)), chosen] - naive
+    best = fresh[np.arange(len(fresh)), chosen]
+    return (choosing * (best[:, None] - fresh[:, pick])).sum(axis=1)
 
 
 def _others(scores: np.ndarray, seed: int) -> float:
