@@ -13,7 +13,6 @@ from kohort.statistics.population import (
     mean_squares,
     population_estimates,
     product_weight_draws,
-    standardised,
 )
 from kohort.statistics.table import all_contrasts, contrasts_with
 
@@ -126,8 +125,9 @@ def test_the_product_weight_bootstrap_has_its_closed_form() -> None:
             assert (differences[:, k] * differences[:, m]).mean() == pytest.approx(expected, rel=0.05)
     assert differences.mean(axis=0) == pytest.approx([0.0, 0.0], abs=0.01)
     own = population_estimates(outcomes, pairs, draws)
-    assert (own.draws**2).mean(axis=0) == pytest.approx([1.0, 1.0], rel=1e-9)
-    assert own.draws == pytest.approx(standardised(differences), abs=1e-9)
+    for k in (0, 1):
+        theirs = stats.norm.ppf(stats.rankdata(differences[:, k]) / 40_001)
+        assert own.draws[:, k] == pytest.approx(theirs, abs=1e-9)
 
 
 def test_the_bootstrap_draws_both_seeds_and_rows() -> None:
@@ -158,7 +158,7 @@ def test_scale_and_shift() -> None:
     assert moved.estimate == pytest.approx(3.0 * own.estimate, rel=1e-10)
     assert moved.standard_error == pytest.approx(3.0 * own.standard_error, rel=1e-10)
     assert moved.df == pytest.approx(own.df, rel=1e-10)
-    assert moved.draws == pytest.approx(own.draws, abs=1e-4)  # float32
+    assert moved.draws == pytest.approx(own.draws, abs=0.05)  # neighbours change places in float32
 
 
 def test_the_order_of_seeds_and_rows_is_nothing() -> None:

@@ -108,8 +108,12 @@ def planted(seeds: int, kind: str, rows: int = 1_000) -> Callable[[np.random.Gen
 
 
 def auto(kind: str, budget: int = 40, rows: int = 1_000) -> Callable[[np.random.Generator], Counts]:
-    """Seeds until settled: `aa` has no effects, others are as in `planted`."""
-    world = World((0.85,) * 5) if kind == "aa" else replace(WORLDS[kind], scores=BETTER)
+    """Seeds until settled: `aa` has no effects, `clear` has 3 and 5 points, others are as in `planted`."""
+    world = {
+        "aa": World((0.85,) * 5),
+        "clear": replace(WORLDS["mixed"], scores=(0.85, 0.88, 0.9)),
+        **{name: replace(own, scores=BETTER) for name, own in WORLDS.items()},
+    }[kind]
     effects = np.array(world.scores[1:]) - world.scores[0]
 
     def study(generator: np.random.Generator) -> Counts:
@@ -149,7 +153,7 @@ SCENARIOS: dict[str, Callable[[np.random.Generator], Counts]] = {
     **{f"aa_{k}_recipes_{n}_seeds": false_alarms(k, n) for k in (4, 20) for n in (6, 20)},
     "equal_learners": equal_learners(),
     **{f"planted_{kind}_{n}_seeds": planted(n, kind) for kind in WORLDS for n in (6, 10, 20)},
-    **{f"auto_{kind}": auto(kind) for kind in ("aa", *WORLDS)},
+    **{f"auto_{kind}": auto(kind) for kind in ("aa", *WORLDS, "clear")},
 }
 
 

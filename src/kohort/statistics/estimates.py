@@ -19,7 +19,7 @@ class Estimates:
         estimate: Of shape (contrasts,).
         standard_error: Of shape (contrasts,); 0 where nothing varies, NaN where one seed tells nothing.
         df: Degrees of freedom, of shape (contrasts,).
-        draws: Resampled errors in units of their own standard deviation, of shape (resamples, contrasts).
+        draws: Resampled errors on the scale of a standard normal variable, of shape (resamples, contrasts).
         discordant: On how many test rows the two recipes ever differ, of shape (contrasts,), where outcomes are 0
             or 1 and there are fewer than `FEW_ROWS`; `FEW_ROWS` elsewhere.
         rows: How many test rows there are; 0 where they play no part.

@@ -20,12 +20,13 @@ def nominal_level(estimates: Estimates, alpha: float, generator: np.random.Gener
         generator: For the resampled denominators.
 
     Returns:
-        The α-quantile of the smallest p; `alpha` itself for a single difference.
+        The α-quantile of the smallest p, at rank α (resamples + 1), which errs with probability α on average over
+        draws (Weibull 1939); `alpha` itself for a single difference.
     """
     if len(estimates.estimate) == 1 or not np.isfinite(estimates.standard_error).all():
         return alpha
     smallest = estimates.null_p(generator).min(axis=1)
-    return float(np.quantile(smallest, alpha))
+    return float(np.quantile(smallest, alpha, method="weibull"))
 
 
 def adjusted_p(estimates: Estimates, generator: np.random.Generator) -> np.ndarray:

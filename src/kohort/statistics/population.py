@@ -13,7 +13,7 @@ from 6 seeds is itself uncertain. Hence a division of labour:
 
 scale       the unbiased variance from the mean squares of the two-way table, truncated at components of 0
 tails       Student's t with Satterthwaite's degrees of freedom (1946), a component of 0 counting for nothing
-dependence  between recipes, from the product-weight bootstrap, one weight vector shared by all
+dependence  between recipes, from the product-weight bootstrap, one weight vector shared by all, by normal scores
 
 With the bootstrap's own standard deviation and normal or percentile limits, coverage at 6 seeds falls well below
 93 %; docs/statistics.md has the simulation by which this was chosen.
@@ -22,6 +22,7 @@ With the bootstrap's own standard deviation and normal or percentile limits, cov
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from kohort.statistics.estimates import FEW_ROWS, Estimates
 
@@ -123,7 +124,7 @@ def population_estimates(
         estimate=squares.mean[one] - squares.mean[other],
         standard_error=error,
         df=_satterthwaite(seed, row, interaction, seeds, rows),
-        draws=np.where(error > 0.0, standardised(draws[:, one] - draws[:, other]), 0.0),
+        draws=np.where(error > 0.0, normal_scores(draws[:, one] - draws[:, other]), 0.0),
         discordant=_discordant(outcomes, contrasts),
         rows=rows,
     )
@@ -159,10 +160,18 @@ def product_weight_draws(outcomes: np.ndarray, resamples: int, generator: np.ran
     return drawn
 
 
-def standardised(draws: np.ndarray) -> np.ndarray:
-    """Draws in units of their root mean square; 0 where none differs. Of shape (resamples, contrasts)."""
-    size = np.sqrt((draws**2).mean(axis=0))
-    return draws / np.where(size > 0.0, size, 1.0)
+def normal_scores(draws: np.ndarray) -> np.ndarray:
+    """Each column's ranks as normal quantiles, Φ⁻¹(rank / (resamples + 1)): how columns go together, and no more.
+
+    With few seeds a product of weights has tails of its own (the variance given the seeds' weights varies with Σ u_j²),
+    which are those of the weights and not of the estimate.
+
+    Args:
+        draws: Of shape (resamples, contrasts).
+    """
+    ranks = np.empty(draws.shape)
+    np.put_along_axis(ranks, draws.argsort(axis=0), np.arange(1.0, len(draws) + 1.0)[:, None], axis=0)
+    return special.ndtri(ranks / (len(draws) + 1.0))
 
 
 def _of(matrix: np.ndarray, contrasts: np.ndarray) -> np.ndarray:

@@ -1,11 +1,12 @@
 """Looking several times: how much of the error rate each look may spend.
 
 Alpha spending (Lan & DeMets 1983). Seeds come in rounds, and after each the same differences are looked at with more
-seeds. Of the family-wise rate α, α t has been spent when a share t of the budget of seeds has (their α₃*, linear; a
-function of calendar time, as Lan & DeMets 1989 allow, since the information at the end is not known beforehand). More
-seeds do not make independent increments of the *scores'* error alone: rows stay the same. But θ̂ at more seeds is θ̂ at
-fewer plus an independent part, Cov(θ̂_J, θ̂_J') = Var(θ̂_J') for J < J', so that with information 1 / Var the
-usual joint distribution holds (Jennison & Turnbull 2000, §3.5), which is drawn here for all recipes at once.
+seeds. Of the family-wise rate α, α t² has been spent when a share t of the budget of seeds has (Kim & DeMets 1987 with
+ρ = 2: with 6 seeds an interval is wide whatever its level, so little is spent there and the last look keeps three
+quarters). t is calendar time, as Lan & DeMets (1989) allow, since the information at the end is not known beforehand.
+That rows stay the same while seeds are added does no harm: Cov(θ̂_J, θ̂_J') = Var(θ̂_J') for J < J', so that with
+information 1 / Var the usual joint distribution of looks holds (Jennison & Turnbull 2000, §3.5). It is drawn here for
+all recipes at once.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from scipy import special
 
 from kohort.statistics.estimates import Estimates
 
+REPEATS = 5  # each draw serves so often, in other orders and with other denominators: a look may spend 0.1 % only
 SCHEDULE = (6, 10, 20, 40)  # from the fewest seeds that allow a verdict; later looks cost little, so they double
 
 
@@ -54,8 +56,8 @@ class Looks:
         return self.seeds[len(self.nominal)]
 
     def spent(self, alpha: float, look: int) -> float:
-        """The error rate spent when look number `look` (from 0) has been taken: α · its share of the budget."""
-        return alpha * self.seeds[look] / self.seeds[-1] if look >= 0 else 0.0
+        """The error rate spent when look number `look` (from 0) has been taken: α · (its share of the budget)²."""
+        return alpha * (self.seeds[look] / self.seeds[-1]) ** 2 if look >= 0 else 0.0
 
     def taken(self, nominal: float) -> "Looks":
         """The same schedule with one more look taken."""
@@ -67,7 +69,7 @@ class LookDraws:
     """What the look that is due would see if no recipe differed.
 
     Attributes:
-        smallest: The smallest p, of shape (resamples,); above 1 where an earlier look had called a difference.
+        smallest: The smallest p, of shape (REPEATS · resamples,); above 1 where an earlier look called a difference.
         before: The share of resamples in which one had.
     """
 
@@ -89,13 +91,13 @@ def look_draws(
         df: Degrees of freedom of the same, of the same shape.
         generator: Draws the orders and the denominators.
     """
-    resamples = len(estimates.draws)
-    alive = np.ones(resamples, dtype=bool)
-    path = np.zeros_like(estimates.draws)
+    draws = np.tile(estimates.draws, (REPEATS, 1))
+    alive = np.ones(len(draws), dtype=bool)
+    path = np.zeros_like(draws)
     gained = np.diff(information, axis=0, prepend=0.0)
-    smallest = np.ones(resamples)
+    smallest = np.ones(len(draws))
     for look, (step, total, freedom) in enumerate(zip(gained, information, df, strict=True)):
-        path += np.sqrt(np.maximum(step, 0.0)) * estimates.draws[generator.permutation(resamples)]
+        path += np.sqrt(np.maximum(step, 0.0)) * draws[generator.permutation(len(draws))]
         chi = np.sqrt(generator.chisquare(freedom, path.shape) / freedom)
         smallest = (2.0 * special.stdtr(freedom, -np.abs(path) / (np.sqrt(total) * chi))).min(axis=1)
         if look < len(information) - 1:

@@ -329,7 +329,7 @@ def _nominal_at_look(looks: Looks, seen: LookDraws, alpha: float, contrasts: int
     due = looks.spent(alpha, look) - looks.spent(alpha, look - 1)
     if look == 0 and contrasts == 1:
         return due
-    return float(np.quantile(seen.smallest, due))
+    return float(np.quantile(seen.smallest, due, method="weibull"))
 
 
 def _settlement(
