@@ -4,7 +4,7 @@ python -m benchmarks.statistics [SCENARIO …] [--studies 2000] [--list]
 
 Without names, all scenarios, in two processes, each a minute or two. Results go to
 benchmarks/results/statistics/SCENARIO.json; every rate has its count, its n and Clopper–Pearson bounds at 95 %.
-Simulated studies take 500 or 1,000 resamples where `judge` takes 10,000: a level is then met on average over studies,
+Simulated studies take 500 resamples where `judge` takes 10,000: a level is then met on average over studies,
 as it is with more, and a study costs a tenth.
 """
 
@@ -124,7 +124,7 @@ def auto(kind: str, budget: int = 40, rows: int = 1_000) -> Callable[[np.random.
         said: Counts = {}
         number = _number(generator)
         for seeds in looks.seeds:  # all looks are taken, so that "at every look" can be counted, too
-            verdicts = judge(first_seeds(table, seeds), "recipe 0", resamples=1_000, looks=looks, seed=number)
+            verdicts = judge(first_seeds(table, seeds), "recipe 0", resamples=500, looks=looks, seed=number)
             assert verdicts.looks is not None
             looks = verdicts.looks
             p_held.append(_all_hold([v.interval for v in verdicts.verdicts], effects))
