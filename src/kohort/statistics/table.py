@@ -1,0 +1,216 @@
+"""The outcome of every run, as one table: recipes × seeds, and where known × test rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """The scores of recipes that ran with the same seeds.
+
+    A run's score is that of the weights it ended with, on test rows that are the same for every run. `rows` holds
+    what each row contributed. Where the metric is a mean (accuracy: 0 or 1 a row; squared error) a score is the mean
+    of its rows. Where it is none (AUC, F1), `rows` holds the jackknife pseudo-values n·θ − (n − 1)·θ₋ᵢ, whose
+    mean is the score up to O(1/n) (Efron & Tibshirani 1993, §11.5); `linear_rows` moves them onto it.
+
+    A run that diverged and has no finite score is refused by its name: whether it counts with the accuracy that its
+    weights have, or its seed is left out for every recipe, changes the question, so the caller decides.
+
+    Attributes:
+        recipes: Their names, with the strength in them.
+        seeds: The seeds that every recipe ran with.
+        scores: float64 of shape (recipes, seeds).
+        rows: Outcomes of shape (recipes, seeds, rows); None where only scores are known.
+        metric: What the score is, for words: `"accuracy"`, `"mse"`.
+        greater_is_better: Whether a recipe wants it high.
+        train_rows: How many rows a run trained on; needed where test rows are drawn anew for each seed.
+        test_rows: How many rows a score is taken from, where `rows` is None and it is known.
+    """
+
+    recipes: tuple[str, ...]
+    seeds: tuple[int, ...]
+    scores: np.ndarray
+    rows: np.ndarray | None = None
+    metric: str = "accuracy"
+    greater_is_better: bool = True
+    train_rows: int | None = None
+    test_rows: int | None = None
+
+    def __post_init__(self) -> None:
+        expected = (len(self.recipes), len(self.seeds))
+        if not all(expected):
+            raise ValueError(f"a table needs a recipe and a seed. Got {expected[0]} recipes and {expected[1]} seeds.")
+        for what, names in (("recipe", self.recipes), ("seed", self.seeds)):
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise ValueError(f"each {what} must appear once. Got {what} {twice!r} twice.")
+        if np.shape(self.scores) != expected:
+            raise ValueError(
+                f"scores must be of shape (recipes, seeds) = {expected}. Got {np.shape(self.scores)}; "
+                "give every recipe a score for every seed."
+            )
+        self._refuse(self.scores, "a finite score")
+        if self.rows is not None:
+            if np.ndim(self.rows) != 3 or self.rows.shape[:2] != expected or self.rows.shape[2] < 2:
+                raise ValueError(
+                    f"rows must be of shape (recipes, seeds, rows) = ({expected[0]}, {expected[1]}, 2 or more). "
+                    f"Got {np.shape(self.rows)}."
+                )
+            self._refuse(self.rows, "a finite outcome")
+            if self.test_rows not in (None, self.rows.shape[2]):
+                raise ValueError(f"test_rows must be the number of rows, {self.rows.shape[2]}. Got {self.test_rows}.")
+
+    def _refuse(self, values: np.ndarray, wanted: str) -> None:
+        wrong = np.argwhere(~np.isfinite(values))
+        if len(wrong):
+            recipe, seed, *row = wrong[0]
+            at = f", row {row[0]}" if row else ""
+            raise ValueError(
+                f"each run needs {wanted}. Got {values[tuple(wrong[0])]} of recipe {self.recipes[recipe]!r}, "
+                f"seed {self.seeds[seed]}{at}. Give the score that its weights have, or leave that seed out for all."
+            )
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many test rows a score is taken from, where that is known."""
+        return self.test_rows if self.rows is None else int(self.rows.shape[2])
+
+    @property
+    def is_share(self) -> bool:
+        """Whether scores read as percentage points: greater is better, and all lie in [0, 1]."""
+        return self.greater_is_better and bool(((self.scores >= 0.0) & (self.scores <= 1.0)).all())
+
+    @property
+    def linear_rows(self) -> np.ndarray:
+        """Outcomes whose mean over rows is the run's score, float64 of shape (recipes, seeds, rows)."""
+        if self.rows is None:
+            raise ValueError("this table has scores and no rows. Give `rows` to speak of the population behind them.")
+        rows = np.asarray(self.rows, dtype=np.float64)
+        off = self.scores - rows.mean(axis=2)
+        return rows if not off.any() else rows + off[:, :, None]
+
+    def index(self, recipe: str) -> int:
+        """Where a recipe stands in the table."""
+        if recipe not in self.recipes:
+            raise ValueError(f"the baseline must be one of {', '.join(self.recipes)}. Got {recipe!r}.")
+        return self.recipes.index(recipe)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A table, and what could not enter it.
+
+    Attributes:
+        table: Runs of the seeds that all recipes share.
+        dropped: Seed -> the recipes that lack it. Their other runs with that seed are not used: differences are
+            taken at equal seed.
+    """
+
+    table: ScoreTable
+    dropped: dict[int, tuple[str, ...]]
+
+
+def table_of_scores(
+    records: Iterable[tuple[str, int, float]],
+    *,
+    metric: str = "accuracy",
+    greater_is_better: bool = True,
+    train_rows: int | None = None,
+    test_rows: int | None = None,
+) -> Paired:
+    """Builds a table from one record a run.
+
+    Args:
+        records: (recipe, seed, score), in any order; recipes keep the order in which they first appear.
+        metric: What the score is.
+        greater_is_better: Whether a recipe wants it high.
+        train_rows: How many rows a run trained on.
+        test_rows: How many rows a score is taken from.
+
+    Raises:
+        ValueError: A run appears twice, a score is not finite, or no seed is shared by all recipes.
+    """
+    scores: dict[tuple[str, int], float] = {}
+    for recipe, seed, score in records:
+        if (recipe, seed) in scores:
+            raise ValueError(f"each run must appear once. Got recipe {recipe!r}, seed {seed} twice.")
+        scores[recipe, seed] = score
+    recipes, seeds, dropped = _shared(scores)
+    values = np.array([[scores[recipe, seed] for seed in seeds] for recipe in recipes], dtype=np.float64)
+    table = ScoreTable(recipes, seeds, values, None, metric, greater_is_better, train_rows, test_rows)
+    return Paired(table, dropped)
+
+
+def table_of_rows(
+    records: Iterable[tuple[str, int, int | str, float]],
+    *,
+    metric: str = "accuracy",
+    greater_is_better: bool = True,
+    train_rows: int | None = None,
+) -> Paired:
+    """Builds a table from one record a run and test row; a run's score is the mean of its rows.
+
+    Args:
+        records: (recipe, seed, row, outcome), in any order. A row's name tells only which outcomes belong together.
+        metric: What the score is.
+        greater_is_better: Whether a recipe wants it high.
+        train_rows: How many rows a run trained on.
+
+    Raises:
+        ValueError: A cell appears twice or is missing, an outcome is not finite, or no seed is shared.
+    """
+    runs: dict[tuple[str, int], dict[int | str, float]] = {}
+    for recipe, seed, row, outcome in records:
+        own = runs.setdefault((recipe, seed), {})
+        if row in own:
+            raise ValueError(f"each cell must appear once. Got recipe {recipe!r}, seed {seed}, row {row} twice.")
+        own[row] = outcome
+    recipes, seeds, dropped = _shared(runs)
+    shared = [runs[recipe, seed] for recipe in recipes for seed in seeds]
+    names = sorted(set().union(*shared), key=lambda row: (isinstance(row, str), row))
+    for recipe in recipes:
+        for seed in seeds:
+            missing = next((row for row in names if row not in runs[recipe, seed]), None)
+            if missing is not None:
+                raise ValueError(
+                    f"every run must be scored on the same test rows. Got none of recipe {recipe!r}, seed {seed} for "
+                    f"row {missing}, which another run has."
+                )
+    rows = np.array([[[runs[r, s][row] for row in names] for s in seeds] for r in recipes], dtype=np.float64)
+    return Paired(
+        ScoreTable(recipes, seeds, rows.mean(axis=2), rows, metric, greater_is_better, train_rows),
+        dropped,
+    )
+
+
+def _shared(
+    runs: Mapping[tuple[str, int], object],
+) -> tuple[tuple[str, ...], tuple[int, ...], dict[int, tuple[str, ...]]]:
+    recipes = tuple(dict.fromkeys(recipe for recipe, _ in runs))
+    every = sorted({seed for _, seed in runs})
+    lacking = {seed: tuple(recipe for recipe in recipes if (recipe, seed) not in runs) for seed in every}
+    seeds = tuple(seed for seed in every if not lacking[seed])
+    if not seeds:
+        raise ValueError(
+            f"recipes must share seeds, at which they are compared. Got {len(recipes)} recipes "
+            f"({', '.join(recipes)}) without a seed that all have; run each recipe with the same seeds."
+        )
+    return recipes, seeds, {seed: without for seed, without in lacking.items() if without}
+
+
+def contrasts_with(baseline: int, recipes: int) -> np.ndarray:
+    """The comparisons of every other recipe with the baseline: indices (recipe, baseline), (recipes − 1, 2)."""
+    return np.array([(recipe, baseline) for recipe in range(recipes) if recipe != baseline]).reshape(-1, 2)
+
+
+def all_contrasts(recipes: int) -> np.ndarray:
+    """The comparisons of every pair of recipes once: indices (one, other), of shape (recipes (recipes − 1) / 2, 2)."""
+    return np.array([(one, other) for one in range(recipes) for other in range(one)]).reshape(-1, 2)
+
+
+def named_contrasts(table: ScoreTable, baseline: str) -> Sequence[str]:
+    """The recipes other than the baseline, in the order of `contrasts_with`."""
+    table.index(baseline)
+    return [recipe for recipe in table.recipes if recipe != baseline]
