@@ -254,14 +254,15 @@ def test_one_comparison_with_rows_by_hand() -> None:
     by_row = seeds * d.mean(axis=0).var(ddof=1)
     rest = ((d - d.mean(1)[:, None] - d.mean(0) + d.mean()) ** 2).sum() / ((seeds - 1) * (rows - 1))
     assert by_seed < rest < by_row
-    half = stats.t.ppf(0.95, rows - 1) * math.sqrt(by_row / (seeds * rows))
+    df = by_row**2 / (by_seed**2 / (seeds - 1) + by_row**2 / (rows - 1) + rest**2 / ((seeds - 1) * (rows - 1)))
+    half = stats.t.ppf(0.95, df) * math.sqrt(by_row / (seeds * rows))
     assert own.interval.high == pytest.approx(d.mean() + half, abs=1e-12)
     assert own.interval.low == pytest.approx(d.mean() - half, abs=1e-12)
     assert own.components is not None
-    assert own.components.seed == 0.0
+    assert own.components.seed == pytest.approx((by_seed - rest) / rows)
     assert own.components.row == pytest.approx((by_row - rest) / seeds)
     assert own.components.interaction == pytest.approx(rest)
-    assert own.p == pytest.approx(2 * stats.t.sf(d.mean() / math.sqrt(by_row / (seeds * rows)), rows - 1), rel=1e-9)
+    assert own.p == pytest.approx(2 * stats.t.sf(d.mean() / math.sqrt(by_row / (seeds * rows)), df), rel=1e-9)
     assert own.p == own.adjusted_p == own.holm_p
     over_seeds = mean_interval(d.mean(axis=1), 0.9)
     assert own.seeds_interval.low == pytest.approx(over_seeds.low, abs=1e-12)
@@ -282,7 +283,9 @@ def test_a_family_is_wider_and_its_p_larger() -> None:
     assert two.adjusted_p > two.p
     assert [v.holm_p for v in family.verdicts] == pytest.approx(holm(np.array([v.p for v in family.verdicts])))
     # never wider than Bonferroni but for the noise of 10,000 resamples
-    widest = stats.t.ppf(1 - 0.025 / 2, 249) / stats.t.ppf(0.975, 249) * (one.interval.high - one.estimate)
+    assert one.components is not None
+    df = one.components.df(8, 250)
+    widest = stats.t.ppf(1 - 0.025 / 2, df) / stats.t.ppf(0.975, df) * (one.interval.high - one.estimate)
     assert two.interval.high - two.estimate < 1.01 * widest
 
 
