@@ -134,9 +134,9 @@ def product_weight_draws(outcomes: np.ndarray, resamples: int, generator: np.ran
     """Product-weight bootstrap errors of every recipe's mean, up to an error that all recipes share.
 
     Σ_ji u_j v_i (y_ji − ȳ) / (J n) with u_j, v_i independent of mean 1 and variance 1, as Owen & Eckles ask; the same u
-    and v serve every recipe. They are normal, as the multipliers of `seed_estimates` are, to which this
-    comes down where rows do not matter; exponential weights gave the same coverage. What all recipes have in common at a seed and row is taken out first, since it leaves no
-    difference; that lets the large product be taken in float32.
+    and v serve every recipe. They are normal, as the multipliers of `seed_estimates` are, to which this comes down
+    where rows do not matter; exponential weights gave the same coverage. What all recipes have in common at a seed and
+    row is taken out first, since it leaves no difference; that lets the large product be taken in float32.
 
     Args:
         outcomes: Of shape (recipes, seeds, rows).
