@@ -38,6 +38,11 @@ def test_looks_are_taken_in_turn() -> None:
         _ = looks.taken(0.02).now
 
 
+def test_two_seeds_are_the_fewest_to_look_at() -> None:
+    assert Looks((2, 3)).now == 2
+    assert hash(Looks((2, 3))) == hash(Looks((2, 3)))  # frozen
+
+
 @pytest.mark.parametrize("seeds", [(), (1, 5), (6, 6), (10, 6)])
 def test_a_schedule_that_is_none_is_refused(seeds: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="increasing"):
