@@ -53,7 +53,7 @@ def test_boundaries_are_those_of_the_joint_normal_law() -> None:
     draws = np.random.default_rng(0).standard_normal((40_000, 1))
     normal = Estimates(np.zeros(1), np.ones(1), np.full(1, 1e9), draws, np.full(1, FEW_ROWS))
     looks = Looks((10, 40), (0.0125,))
-    information, df = np.array([[1.0], [3.0]]), np.full((2, 1), 1e9)
+    information, df = np.array([[0.01], [0.03]]), np.full((2, 1), 1e9)
     seen = look_draws(looks, normal, information, df, np.random.default_rng(1))
     first = stats.norm.ppf(1 - 0.0125 / 2)
     law: Any = multivariate_normal([0, 0], np.array([[1, 3**-0.5], [3**-0.5, 1]]))  # type: ignore[arg-type]
