@@ -221,6 +221,7 @@ def test_few_values_leave_the_whole_line() -> None:
     assert confidence_sequence(X[:2], 0.95).high == math.inf
     assert confidence_sequence(X[:1], 0.5).low == -math.inf
     assert confidence_sequence(X, 0.95).n == 8
+    assert confidence_sequence(X) == confidence_sequence(X, 0.95, c=1.0)
 
 
 def test_it_holds_at_every_number_of_seeds() -> None:
