@@ -26,6 +26,17 @@ def test_hedges_correction() -> None:
     assert cohens_d(wide) / cohens_d(wide, corrected=False) == pytest.approx(0.9228, abs=1e-4)  # Hedges 1981, table 1
 
 
+def test_hedges_correction_of_the_fewest_seeds() -> None:
+    three, two = np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0])
+    assert cohens_d(three) == pytest.approx(cohens_d(three, corrected=False) / math.sqrt(math.pi), rel=1e-12)
+    assert cohens_d(two) == cohens_d(two, corrected=False) == pytest.approx(1.5 / math.sqrt(0.5))
+
+
+def test_d_has_no_unit() -> None:
+    for unit in (1e-13, 1e13):
+        assert cohens_d(unit * DIFFERENCES) == pytest.approx(cohens_d(DIFFERENCES), rel=1e-10)
+
+
 def test_hedges_estimate_is_unbiased() -> None:
     drawn = np.random.default_rng(3).normal(0.8, 1.0, (20_000, 6))
     assert np.mean([cohens_d(d) for d in drawn]) == pytest.approx(0.8, abs=0.02)  # standard error 0.004
@@ -70,12 +81,17 @@ def test_one_seed_has_a_probability_and_no_interval() -> None:
 
 
 def test_ranks_by_hand() -> None:
-    # a = 0, b = 3, c = 3.5, d = 10, each difference ± 1.96: b and c are not told apart.
-    mean = np.array([0.0, 3.0, 3.5, 10.0])
+    # a = 0, b = 0.03, c = 0.035, d = 0.1, each difference ± 0.0196: b and c are not told apart.
+    mean = np.array([0.0, 0.03, 0.035, 0.1])
     pairs = all_contrasts(4)
     estimates = Estimates(
-        mean[pairs[:, 0]] - mean[pairs[:, 1]], np.ones(6), np.full(6, 1e9), np.zeros((1, 6)), np.full(6, FEW_ROWS)
+        mean[pairs[:, 0]] - mean[pairs[:, 1]], np.full(6, 0.01), np.full(6, 1e9), np.zeros((1, 6)), np.full(6, FEW_ROWS)
     )
     ranks = rank_intervals(("a", "b", "c", "d"), pairs, estimates, 0.05)
     assert [(r.recipe, r.best, r.worst) for r in ranks] == [("a", 4, 4), ("b", 2, 3), ("c", 2, 3), ("d", 1, 1)]
     assert [(r.best, r.worst) for r in rank_intervals(("a", "b", "c", "d"), pairs, estimates, 1e-30)] == [(1, 4)] * 4
+
+
+def test_equal_recipes_share_their_ranks() -> None:
+    none = Estimates(np.zeros(1), np.zeros(1), np.full(1, 5.0), np.zeros((1, 1)), np.full(1, FEW_ROWS))
+    assert [(r.best, r.worst) for r in rank_intervals(("a", "b"), all_contrasts(2), none, 0.05)] == [(1, 2), (1, 2)]

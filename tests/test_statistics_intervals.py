@@ -78,3 +78,13 @@ MODULES = [module.name for module in pkgutil.iter_modules(kohort.statistics.__pa
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_are_true(name: str) -> None:
     assert not doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS).failed
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -0.5, 1.2])
+def test_a_level_that_is_none_is_refused(level: float) -> None:
+    with pytest.raises(ValueError, match="in \\(0, 1\\)"):
+        median_interval(VALUES, level)
+
+
+def test_low_levels_are_levels() -> None:
+    assert median_interval(VALUES, 0.05).low <= 0.6 <= median_interval(VALUES, 0.05).high

@@ -76,3 +76,15 @@ def test_interval_and_adjusted_p_agree() -> None:
         half = own.half_widths(nominal_level(own, 0.05, generator()))[0]
         adjusted = adjusted_p(own, generator())[0]
         assert (size > half) == (adjusted <= 0.05) or abs(adjusted - 0.05) < 0.001
+
+
+def test_few_discordant_rows_give_no_less_than_a_sign_test_on_them() -> None:
+    own = Estimates(np.full(6, 9.0), np.ones(6), np.full(6, 50.0), np.zeros((1, 6)), np.arange(6), 100)
+    signs = [1.0, 1.0, *(stats.binomtest(m, m).pvalue for m in (2, 3, 4))]
+    assert own.p()[:5] == pytest.approx(signs, rel=1e-12)
+    assert own.p()[5] == pytest.approx(2 * stats.t.sf(9.0, 50), rel=1e-9)
+    bounds = [stats.binomtest(m, 100).proportion_ci(0.9).high for m in range(5)]
+    small = Estimates(np.zeros(6), np.full(6, 1e-6), np.full(6, 50.0), np.zeros((1, 6)), np.arange(6), 100)
+    assert small.half_widths(0.1)[:5] == pytest.approx(bounds, rel=1e-9)
+    assert small.half_widths(0.1)[5] == pytest.approx(1e-6 * stats.t.ppf(0.95, 50), rel=1e-9)
+    assert own.half_widths(0.1)[3] == pytest.approx(stats.t.ppf(0.95, 50), rel=1e-9)

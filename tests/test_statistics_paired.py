@@ -59,6 +59,11 @@ def test_equal_differences_have_no_spread_for_rounding_to_show() -> None:
     assert not own.draws.any()
 
 
+def test_small_units_are_no_rounding() -> None:
+    own = seed_estimates(1e-13 * SCORES, contrasts_with(0, 4), 10, generator())
+    assert own.p() == pytest.approx(seed_estimates(SCORES, contrasts_with(0, 4), 10, generator()).p(), rel=1e-9)
+
+
 def test_one_seed_tells_no_spread() -> None:
     own = seed_estimates(SCORES[:, :1], contrasts_with(0, 4), 10, generator())
     assert np.isnan(own.standard_error).all()
@@ -116,6 +121,8 @@ def test_many_seeds_are_sampled_and_never_give_zero() -> None:
     assert own.patterns == 4_000
     assert own.p[0] == pytest.approx(exact.pvalue, abs=0.006)
     assert sign_flips(np.ones((1, 20)), 199, generator()).p.tolist() == [1 / 200]
+    assert sign_flips(np.ones((2, 20)), 199, generator()).adjusted.tolist() == [1 / 200] * 2
+    assert (own.adjusted >= own.p).all()
 
 
 def test_enumeration_ends_where_it_says() -> None:

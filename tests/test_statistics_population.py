@@ -56,8 +56,8 @@ def test_mean_squares_of_every_difference_are_those_of_its_own_table() -> None:
     own = mean_squares(outcomes).components(pairs)
     for index, (a, b) in enumerate(pairs):
         seed, row, rest = of_difference(outcomes[a] - outcomes[b])
-        assert own[0][index] == pytest.approx(max(seed - rest, 0) / 7, abs=1e-12)
-        assert own[1][index] == pytest.approx(max(row - rest, 0) / 5, abs=1e-12)
+        assert own[0][index] == pytest.approx((seed - rest) / 7, abs=1e-12)
+        assert own[1][index] == pytest.approx((row - rest) / 5, abs=1e-12)
         assert own[2][index] == pytest.approx(rest, abs=1e-12)
 
 
@@ -75,12 +75,19 @@ def test_the_variance_is_unbiased() -> None:
     assert np.var(means) == pytest.approx(truth, rel=0.1)  # 2.2 %
 
 
-def test_components_below_zero_are_none_and_leave_no_degrees_of_freedom() -> None:
+def test_a_component_below_zero_counts_as_none_but_its_mean_square_stays() -> None:
     squares = MeanSquares(np.array([0.0, 1.0]), np.diag([0.0, 2.0]), np.diag([0.0, 9.0]), np.diag([0.0, 3.0]), 6, 10)
-    assert [float(c[0]) for c in squares.components(ONE)] == pytest.approx([0.0, 1.0, 3.0])
+    assert [float(c[0]) for c in squares.components(ONE)] == pytest.approx([-0.1, 1.0, 3.0])
     own = population_estimates(np.zeros((2, 6, 10)), ONE, np.zeros((1, 2)), squares)
     assert own.standard_error[0] ** 2 == pytest.approx(9 / 60)  # MS_row / (J n)
-    assert own.df[0] == pytest.approx(9.0)  # n − 1
+    assert own.df[0] == pytest.approx(81 / (2**2 / 5 + 9**2 / 9 + 3**2 / 45))
+    parts = Components(-0.1, 1.0, 3.0)
+    assert (parts.variance(6, 10), parts.df(6, 10)) == pytest.approx((9 / 60, own.df[0]))
+    turned = Components(1.0, -0.1, 3.0)  # MS 13 and 3 − 0.6
+    assert turned.variance(6, 10) == pytest.approx(13 / 60)
+    assert turned.df(6, 10) == pytest.approx(169 / (13**2 / 5 + 2.4**2 / 9 + 3**2 / 45))
+    assert Components(-1.0, 1.0, 3.0).df(6, 10) == pytest.approx(81 / (9**2 / 9 + 3**2 / 45))  # no MS below 0
+    assert Components(1.0, -1.0, 3.0).df(6, 10) == pytest.approx(169 / (13**2 / 5 + 3**2 / 45))
 
 
 @pytest.mark.parametrize(
@@ -88,8 +95,8 @@ def test_components_below_zero_are_none_and_leave_no_degrees_of_freedom() -> Non
     [
         (Components(1.0, 0.0, 0.0), 5.0),
         (Components(0.0, 1.0, 0.0), 9.0),
-        (Components(0.0, 0.0, 1.0), 45.0),
-        (Components(0.5, 0.0, 2.0), 5.0),  # MS_seed alone
+        (Components(0.0, 0.0, 1.0), 1 / (1 / 5 + 1 / 9 + 1 / 45)),
+        (Components(0.5, 0.0, 2.0), 49 / (49 / 5 + 4 / 9 + 4 / 45)),
         (Components(0.0, 0.0, 0.0), 5.0),
         (Components(0.5, 0.25, 2.0), (7 + 3.5 - 2) ** 2 / (49 / 5 + 3.5**2 / 9 + 4 / 45)),
     ],
@@ -105,14 +112,11 @@ def test_endless_seeds_leave_the_rows() -> None:
 
 
 def closed_form(a: np.ndarray, b: np.ndarray) -> float:
-    """Cov of Σ w_j z_i a_ji and Σ w_j z_i b_ji with w, z uniform on their simplices and a, b centred.
-
-    E(w wᵀ) = (I + 11ᵀ) / (J (J + 1)), and alike for z.
-    """
+    """Cov of Σ u_j v_i a_ji / (J n) and the same of b, both centred, with E(u uᵀ) = I + 11ᵀ, and alike for v."""
     seeds, rows = a.shape
     a, b = a - a.mean(), b - b.mean()
     total = (a * b).sum() + (a.sum(1) * b.sum(1)).sum() + (a.sum(0) * b.sum(0)).sum()
-    return float(total / (seeds * (seeds + 1) * rows * (rows + 1)))
+    return float(total / (seeds**2 * rows**2))
 
 
 def test_the_product_weight_bootstrap_has_its_closed_form() -> None:
@@ -135,7 +139,9 @@ def test_the_bootstrap_draws_both_seeds_and_rows() -> None:
     only_rows = np.stack([np.zeros((50, 4)), np.repeat(np.arange(4.0)[None], 50, 0)])
     for outcomes in (only_seeds, only_rows):
         draws = product_weight_draws(outcomes, 20_000, np.random.default_rng(0))
-        assert (draws[:, 1] - draws[:, 0]).var() == pytest.approx(1.25 / 5, rel=0.04)  # σ̂² / (4 + 1)
+        assert (draws[:, 1] - draws[:, 0]).var() == pytest.approx(
+            1.25 / 4 * 51 / 50, rel=0.04
+        )  # σ̂² / 4, and as much again over 50
 
 
 def test_chunks_do_not_change_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,8 @@ def test_neither_alone() -> None:
 @pytest.mark.parametrize("share", [0.0, 0.1])
 def test_seeds_for_the_paired_interval(share: float) -> None:
     own = settling_seeds(0.011, 0.005, 0.0009, 6, 0.05, test_to_train=share)
+    if not share:
+        assert own == settling_seeds(0.011, 0.005, 0.0009, 6, 0.05)
     if share:
         assert own is None  # 2 · √(0.0009 · 0.1) = 0.019
         return

@@ -8,9 +8,11 @@ import pytest
 from scipy import integrate, optimize, stats
 from scipy.stats import multivariate_normal
 
-from kohort.statistics import Decision, Looks, ScoreTable, confidence_sequence, judge, next_round
+from kohort.statistics import Components, Decision, Looks, ScoreTable, confidence_sequence, judge, next_round
 from kohort.statistics.estimates import FEW_ROWS, Estimates
-from kohort.statistics.spending import look_draws
+from kohort.statistics.population import mean_squares
+from kohort.statistics.spending import LookDraws, look_draws
+from kohort.statistics.verdict import _information, _nominal_at_look
 
 X = np.array([0.3, 1.4, 0.9, -0.2, 1.1, 0.8, 0.5, 1.9])
 
@@ -36,6 +38,11 @@ def test_looks_are_taken_in_turn() -> None:
         _ = looks.taken(0.02).now
 
 
+def test_two_seeds_are_the_fewest_to_look_at() -> None:
+    assert Looks((2, 3)).now == 2
+    assert hash(Looks((2, 3))) == hash(Looks((2, 3)))  # frozen
+
+
 @pytest.mark.parametrize("seeds", [(), (1, 5), (6, 6), (10, 6)])
 def test_a_schedule_that_is_none_is_refused(seeds: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="increasing"):
@@ -46,7 +53,7 @@ def test_boundaries_are_those_of_the_joint_normal_law() -> None:
     draws = np.random.default_rng(0).standard_normal((40_000, 1))
     normal = Estimates(np.zeros(1), np.ones(1), np.full(1, 1e9), draws, np.full(1, FEW_ROWS))
     looks = Looks((10, 40), (0.0125,))
-    information, df = np.array([[1.0], [3.0]]), np.full((2, 1), 1e9)
+    information, df = np.array([[0.01], [0.03]]), np.full((2, 1), 1e9)
     seen = look_draws(looks, normal, information, df, np.random.default_rng(1))
     first = stats.norm.ppf(1 - 0.0125 / 2)
     law: Any = multivariate_normal([0, 0], np.array([[1, 3**-0.5], [3**-0.5, 1]]))  # type: ignore[arg-type]
@@ -97,6 +104,61 @@ def test_adjusted_p_after_looks_counts_what_was_spent() -> None:
     own = judge(table(10, 3.0), "none", resamples=2_000, looks=looks)
     assert own["a"].adjusted_p == pytest.approx(0.035, abs=0.02)  # about two comparisons at 0.02 had been called before
     assert own["a"].adjusted_p > 0.01
+
+
+def test_a_look_spends_what_is_due() -> None:
+    smallest = np.arange(1, 1_000) / 1_000
+    seen = LookDraws(np.random.default_rng(0).permutation(smallest), 0.0)
+    first, second = Looks((10, 20)), Looks((10, 20), (0.01,))
+    assert _nominal_at_look(first, seen, 0.2, 3) == pytest.approx(0.05, abs=1e-12)
+    assert _nominal_at_look(first, seen, 0.2, 1) == pytest.approx(0.05, abs=1e-12)
+    assert _nominal_at_look(second, seen, 0.2, 3) == pytest.approx(0.15, abs=1e-12)
+    assert _nominal_at_look(second, LookDraws(smallest / 2, 0.0), 0.2, 1) == pytest.approx(0.075, abs=1e-12)
+
+
+def test_without_rows_information_grows_with_seeds() -> None:
+    draws = np.zeros((1, 2))
+    own = Estimates(np.zeros(2), np.ones(2), np.ones(2), draws, np.full(2, FEW_ROWS))
+    information, df = _information(Looks((6, 10, 20), (0.1,)), None, own, np.array([[1, 0], [2, 0]]))
+    assert information.tolist() == [[6.0, 6.0], [10.0, 10.0]]
+    assert df.tolist() == [[5.0, 5.0], [9.0, 9.0]]
+
+
+def test_with_rows_information_is_one_over_the_variance_at_each_look() -> None:
+    given = table(10, 0.5)
+    assert given.rows is not None
+    rows = given.rows.copy()
+    rows[2] = rows[0]
+    squares = mean_squares(rows)
+    contrasts = np.array([[1, 0], [2, 0]])
+    own = Estimates(np.zeros(2), np.ones(2), np.ones(2), np.zeros((1, 2)), np.full(2, FEW_ROWS))
+    information, df = _information(Looks((6, 10, 20), (0.1,)), squares, own, contrasts)
+    seed, row, rest = (float(part[0]) for part in squares.components(contrasts))
+    parts = Components(seed, row, rest)
+    for look, seeds in enumerate((6, 10)):
+        assert information[look, 0] == pytest.approx(1 / parts.variance(seeds, 300))
+        assert df[look, 0] == pytest.approx(parts.df(seeds, 300))
+    assert information[:, 1].tolist() == [6.0, 10.0]  # equal recipes: no variance, and nothing to find
+
+
+def test_equal_recipes_can_be_looked_at() -> None:
+    given = table(6, 0.5)
+    assert given.rows is not None
+    rows = given.rows.copy()
+    rows[2] = rows[0]
+    own = judge(ScoreTable(given.recipes, given.seeds, rows.mean(axis=2), rows), "none", looks=Looks.upto(40))
+    assert own["b"].adjusted_p == pytest.approx(1.0)
+    assert own["b"].estimate == 0.0
+
+
+def test_adjusted_p_of_no_difference_is_not_small() -> None:
+    own = judge(table(10, 0.0), "none", resamples=2_000, looks=Looks((6, 10), (0.02,)))
+    for verdict in own.verdicts:
+        assert verdict.adjusted_p > max(verdict.p * 0.9, 0.03)
+    first = judge(table(6, 0.0), "none", resamples=2_000, looks=Looks((6, 10)))
+    plain = judge(table(6, 0.0), "none", resamples=2_000)
+    for one, two in zip(first.verdicts, plain.verdicts, strict=True):
+        assert one.adjusted_p == pytest.approx(two.adjusted_p, abs=0.03)  # nothing was looked at before
 
 
 def test_confidence_sequences_are_a_family_by_bonferroni() -> None:
@@ -159,6 +221,7 @@ def test_few_values_leave_the_whole_line() -> None:
     assert confidence_sequence(X[:2], 0.95).high == math.inf
     assert confidence_sequence(X[:1], 0.5).low == -math.inf
     assert confidence_sequence(X, 0.95).n == 8
+    assert confidence_sequence(X) == confidence_sequence(X, 0.95, c=1.0)
 
 
 def test_it_holds_at_every_number_of_seeds() -> None:

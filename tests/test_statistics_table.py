@@ -119,3 +119,15 @@ def test_a_table_without_rows_says_so() -> None:
 def test_contrasts() -> None:
     assert contrasts_with(1, 3).tolist() == [[0, 1], [2, 1]]
     assert all_contrasts(3).tolist() == [[1, 0], [2, 0], [2, 1]]
+
+
+def test_one_score_off_its_rows_mean_moves_that_run_alone() -> None:
+    rows = np.array([[[1.0, 0.0], [0.0, 1.0]]])
+    table = ScoreTable(("a",), (1, 2), np.array([[0.5, 0.7]]), rows)
+    assert table.linear_rows == pytest.approx(np.array([[[1.0, 0.0], [0.2, 1.2]]]))
+
+
+def test_higher_is_better_unless_said() -> None:
+    assert table_of_scores([("a", 1, 0.5)]).table.greater_is_better
+    assert table_of_rows([("a", 1, 0, 0.5), ("a", 1, 1, 0.5)]).table.greater_is_better
+    assert not table_of_scores([("a", 1, 0.5)], greater_is_better=False).table.greater_is_better

@@ -1,7 +1,7 @@
 """Verdicts: the rule at its edges, the words as one would say them, and the numbers behind them."""
 
 import math
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
@@ -155,7 +155,7 @@ ERRORS = {"metric": "mse", "in_points": False, "greater_is_better": False, "smal
             "l1 0.001: not enough evidence (mse better by −12, −1,400 to 1,376); about 3 more seeds could settle this",
         ),
         (
-            replace(SAID, interval=Interval(0.00061, 0.00052, 0.0007, 20), smallest_effect=0.0002),
+            replace(SAID, interval=Interval(0.00061, 0.00052, 0.0007, 20), smallest_effect=0.5),
             "dropout 0.3 helps: +0.061 points of test accuracy "
             "(95 % interval 0.052 to 0.070; 20 seeds, 4,000 test rows)",
         ),
@@ -171,6 +171,27 @@ ERRORS = {"metric": "mse", "in_points": False, "greater_is_better": False, "smal
             "dropout 0.3: no difference that matters (0.0, 0.0 to 0.0; 1 point, or 1 row, would)",
         ),
         (
+            replace(SAID, kind=SMALL, interval=Interval(0.0, 0.0, 0.0, 20), **ERRORS),
+            "dropout 0.3: no difference that matters (mse better by 0.000, 0.000 to 0.000; 0.0312 would)",
+        ),
+        (
+            replace(SAID, kind=SMALL, interval=Interval(0.0026, -0.0003, 0.0053, 20)),
+            "dropout 0.3: no difference that matters (+0.3, 0.0 to 0.5; half a point, or 20 rows, would)",
+        ),
+        (
+            replace(SAID, interval=Interval(0.0031, 0.00065, 0.00555, 20)),
+            "dropout 0.3 helps: +0.31 points of test accuracy (95 % interval 0.07 to 0.56; 20 seeds, 4,000 test rows)",
+        ),
+        (
+            replace(SAID, interval=Interval(0.00306, 0.00304, 0.00308, 20)),
+            "dropout 0.3 helps: +0.306 points of test accuracy "
+            "(95 % interval 0.304 to 0.308; 20 seeds, 4,000 test rows)",
+        ),
+        (
+            replace(SAID, kind=SMALL, smallest_effect=0.0075, rows=None),
+            "dropout 0.3: no difference that matters (+1.9, 1.2 to 2.6; 0.75 points would)",
+        ),
+        (
             replace(SAID, metric="balanced_accuracy", rows=None),
             "dropout 0.3 helps: +1.9 points of test balanced accuracy (95 % interval 1.2 to 2.6; 20 seeds)",
         ),
@@ -184,9 +205,26 @@ def test_words(verdict: Verdict, words: str) -> None:
 def test_the_smallest_effect_in_rows() -> None:
     assert SAID.smallest_effect_rows == 20
     assert replace(SAID, rows=114).smallest_effect_rows == 1
+    assert replace(SAID, rows=40).smallest_effect_rows == 1
     assert replace(SAID, rows=460).smallest_effect_rows == 2
     assert replace(SAID, rows=None).smallest_effect_rows is None
     assert replace(SAID, in_points=False).smallest_effect_rows is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        SAID,
+        SAID.interval,
+        Settlement(1, 2),
+        judge(scores(A, B), "a", resamples=100, level=0.05),  # the least that is allowed
+        judge(scores(A, B), "a").ranks[0],
+    ],
+)
+def test_records_do_not_change(record: object) -> None:
+    name = next(iter(vars(record)))
+    with pytest.raises(FrozenInstanceError):
+        setattr(record, name, None)
 
 
 def test_what_is_settled() -> None:
@@ -254,14 +292,15 @@ def test_one_comparison_with_rows_by_hand() -> None:
     by_row = seeds * d.mean(axis=0).var(ddof=1)
     rest = ((d - d.mean(1)[:, None] - d.mean(0) + d.mean()) ** 2).sum() / ((seeds - 1) * (rows - 1))
     assert by_seed < rest < by_row
-    half = stats.t.ppf(0.95, rows - 1) * math.sqrt(by_row / (seeds * rows))
+    df = by_row**2 / (by_seed**2 / (seeds - 1) + by_row**2 / (rows - 1) + rest**2 / ((seeds - 1) * (rows - 1)))
+    half = stats.t.ppf(0.95, df) * math.sqrt(by_row / (seeds * rows))
     assert own.interval.high == pytest.approx(d.mean() + half, abs=1e-12)
     assert own.interval.low == pytest.approx(d.mean() - half, abs=1e-12)
     assert own.components is not None
-    assert own.components.seed == 0.0
+    assert own.components.seed == pytest.approx((by_seed - rest) / rows)
     assert own.components.row == pytest.approx((by_row - rest) / seeds)
     assert own.components.interaction == pytest.approx(rest)
-    assert own.p == pytest.approx(2 * stats.t.sf(d.mean() / math.sqrt(by_row / (seeds * rows)), rows - 1), rel=1e-9)
+    assert own.p == pytest.approx(2 * stats.t.sf(d.mean() / math.sqrt(by_row / (seeds * rows)), df), rel=1e-9)
     assert own.p == own.adjusted_p == own.holm_p
     over_seeds = mean_interval(d.mean(axis=1), 0.9)
     assert own.seeds_interval.low == pytest.approx(over_seeds.low, abs=1e-12)
@@ -282,7 +321,9 @@ def test_a_family_is_wider_and_its_p_larger() -> None:
     assert two.adjusted_p > two.p
     assert [v.holm_p for v in family.verdicts] == pytest.approx(holm(np.array([v.p for v in family.verdicts])))
     # never wider than Bonferroni but for the noise of 10,000 resamples
-    widest = stats.t.ppf(1 - 0.025 / 2, 249) / stats.t.ppf(0.975, 249) * (one.interval.high - one.estimate)
+    assert one.components is not None
+    df = one.components.df(8, 250)
+    widest = stats.t.ppf(1 - 0.025 / 2, df) / stats.t.ppf(0.975, df) * (one.interval.high - one.estimate)
     assert two.interval.high - two.estimate < 1.01 * widest
 
 

@@ -2,7 +2,7 @@
 
 python -m benchmarks.statistics [SCENARIO …] [--studies 2000] [--list]
 
-Without names, all scenarios, in two processes, each a minute or two. Results go to
+Without names, all scenarios: a quarter of an hour in two processes, each two minutes at most. Results go to
 benchmarks/results/statistics/SCENARIO.json; every rate has its count, its n and Clopper–Pearson bounds at 95 %.
 Simulated studies take 500 resamples where `judge` takes 10,000: a level is then met on average over studies,
 as it is with more, and a study costs a tenth.

@@ -7,12 +7,12 @@ from kohort.statistics.intervals import LEVEL, Interval
 
 
 def cohens_d(differences: np.ndarray, *, corrected: bool = True) -> float:
-    """The mean of paired differences in units of their standard deviation, d_z (Cohen 1988, §2.3.5).
+    """The mean of paired differences in units of their standard deviation, d_z (Cohen 1988, §2.3).
 
     Args:
         differences: recipe − baseline at each seed, of shape (seeds,).
         corrected: Whether to take out the bias of few seeds, by Γ(m/2) / (√(m/2) Γ((m − 1)/2)) with m = J − 1 (Hedges
-            1981, equation 6e); with 6 seeds d is otherwise a sixth too large.
+            1981); with 6 seeds d is otherwise a sixth too large.
 
     Returns:
         NaN for one seed and where all differences are 0; ±∞ where they are equal and not 0.

@@ -1,7 +1,7 @@
 """Many comparisons at once: the chance that any of them errs is held, not that of each.
 
-Single-step max-|T| (Westfall & Young 1993, §2.3): the largest |T| under "no recipe differs" is resampled jointly, one
-draw of weights shared by all recipes. Since differences have degrees of freedom of their own, |T| is read on
+Single-step max-|T| (Westfall & Young 1993, chapter 2): the largest |T| under "no recipe differs" is resampled jointly,
+one draw of weights shared by all recipes. Since differences have degrees of freedom of their own, |T| is read on
 the scale of its p, where the largest |T| is the smallest p (Westfall & Young's min-P; Beran 1988 calls such
 simultaneous intervals balanced).
 """

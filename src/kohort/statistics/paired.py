@@ -46,7 +46,7 @@ def seed_estimates(
 
     The second term is 0 where all runs share their test rows. Where each seed draws test rows of its own, runs share
     training rows and their scores are not independent; s²/J is then too small, and the term is the correction of
-    Nadeau & Bengio (2003, §3, with ρ = n_test / (n_test + n_train)).
+    Nadeau & Bengio (2003), with ρ = n_test / (n_test + n_train).
 
     How the differences go together is drawn with one normal multiplier per seed, shared by all recipes: Σ_j g_j (d_j −
     mean d) has the observed covariance. Signs would do so, too, but 6 seeds have only 32 patterns of them.
@@ -99,8 +99,8 @@ def sign_flips(differences: np.ndarray, resamples: int, generator: np.random.Gen
 
     If a recipe and the baseline are exchangeable at every seed, each d_j is as likely as −d_j. T = √J mean(d) / s grows
     with u = (Σ d_j)² / (J Σ d_j²), of which Σ d_j² does not change with signs; the largest u over recipes is the
-    largest |T| (Westfall & Young 1993, §2.3). A pattern and its opposite give the same u, so half of them are enough,
-    and with J seeds no p is below 2^(1 − J).
+    largest |T| (Westfall & Young 1993, chapter 2). A pattern and its opposite give the same u, so half of them are
+    enough, and with J seeds no p is below 2^(1 − J).
 
     Args:
         differences: Of shape (contrasts, seeds).

@@ -28,7 +28,7 @@ def rank_intervals(
     """Ranks of all recipes, right together with the coverage of the intervals they are read from.
 
     A recipe ranks below each whose difference from it is wholly positive, and above each with a wholly negative one
-    (Mogstad, Romano, Shaikh & Wilhelm 2024, §3; Al Mohamad, Goeman & van Zwet 2022). Improvement is positive.
+    (Mogstad, Romano, Shaikh & Wilhelm 2024; Al Mohamad, Goeman & van Zwet 2022). Improvement is positive.
 
     Args:
         recipes: Their names.

@@ -5,8 +5,8 @@ seeds. Of the family-wise rate α, α t² has been spent when a share t of the b
 ρ = 2: with 6 seeds an interval is wide whatever its level, so little is spent there and the last look keeps three
 quarters). t is calendar time, as Lan & DeMets (1989) allow, since the information at the end is not known beforehand.
 That rows stay the same while seeds are added does no harm: Cov(θ̂_J, θ̂_J') = Var(θ̂_J') for J < J', so that with
-information 1 / Var the usual joint distribution of looks holds (Jennison & Turnbull 2000, §3.5). It is drawn here for
-all recipes at once.
+information 1 / Var the usual joint distribution of looks holds (Jennison & Turnbull 2000, chapter 3). It is drawn
+here for all recipes at once.
 """
 
 from dataclasses import dataclass, replace

@@ -13,7 +13,7 @@ class ScoreTable:
     A run's score is that of the weights it ended with, on test rows that are the same for every run. `rows` holds
     what each row contributed. Where the metric is a mean (accuracy: 0 or 1 a row; squared error) a score is the mean
     of its rows. Where it is none (AUC, F1), `rows` holds the jackknife pseudo-values n·θ − (n − 1)·θ₋ᵢ, whose
-    mean is the score up to O(1/n) (Efron & Tibshirani 1993, §11.5); `linear_rows` moves them onto it.
+    mean is the score up to O(1/n) (Efron & Tibshirani 1993, chapter 11); `linear_rows` moves them onto it.
 
     A run that diverged and has no finite score is refused by its name: whether it counts with the accuracy that its
     weights have, or its seed is left out for every recipe, changes the question, so the caller decides.
