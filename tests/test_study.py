@@ -43,7 +43,7 @@ def test_each_run_equals_fit_on_its_own_rows(name: str, recipe: str, studies: di
     run = runs[recipe, 5]
     assert_same_history(run, model, len(part.train), len(part.validation))
     predicted = np.asarray(model.predict(x[part.test], **quiet)).argmax(axis=1)
-    assert np.mean(run.test.correct != (predicted == dataset.y[part.test])) <= 1 / len(part.test)
+    assert np.mean(run.test.outcomes != (predicted == dataset.y[part.test])) <= 1 / len(part.test)
     np.testing.assert_array_equal(run.test.rows, part.test)
     assert largest_gap(run.model().get_weights(), run.weights) == 0.0
 
@@ -91,7 +91,7 @@ def test_recipes_are_tested_with_their_own_numbers() -> None:
         part = split(dataset, seed, 8)
         predicted = run.model().predict(dataset.scaled(part.train)[part.test], **quiet).argmax(axis=1)
         assert run.test is not None
-        np.testing.assert_array_equal(run.test.correct, predicted == dataset.y[part.test])
+        np.testing.assert_array_equal(run.test.outcomes, predicted == dataset.y[part.test])
 
 
 def test_the_score_is_that_of_averaged_weights_where_fit_writes_them() -> None:
@@ -112,7 +112,7 @@ def test_the_score_is_that_of_averaged_weights_where_fit_writes_them() -> None:
         assert largest_gap(run.weights, model.get_weights()) == 0.0
         predicted = model.predict(dataset.scaled(part.train)[part.test], **quiet).argmax(axis=1)
         assert run.test is not None
-        np.testing.assert_array_equal(run.test.correct, predicted == dataset.y[part.test])
+        np.testing.assert_array_equal(run.test.outcomes, predicted == dataset.y[part.test])
 
 
 def test_what_no_study_can_be() -> None:

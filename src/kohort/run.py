@@ -41,16 +41,22 @@ class Evaluation:
 
     Attributes:
         rows: The numbers of these rows in the dataset, of shape (rows,).
-        correct: Whether the class was right, bool of shape (rows,).
+        outcomes: What each row contributes, float32 of shape (rows,); their mean is the score. Of accuracy: 1 where
+            the class was right, else 0. Of a metric that is no mean (AUC, F1, …): the score plus the row's influence
+            on it.
+        metric: The metric's name.
+        greater_is_better: Whether one wants it high.
     """
 
     rows: np.ndarray
-    correct: np.ndarray
+    outcomes: np.ndarray
+    metric: str = "accuracy"
+    greater_is_better: bool = True
 
     @property
-    def accuracy(self) -> float:
-        """The share of rows whose class was right, in [0, 1]."""
-        return float(self.correct.mean())
+    def score(self) -> float:
+        """The metric on these rows."""
+        return float(np.mean(self.outcomes, dtype=np.float64))
 
 
 @dataclass(frozen=True, eq=False)

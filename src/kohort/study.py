@@ -209,8 +209,8 @@ class Study:
                     "Give the last layer one unit per class."
                 )
             test = splits[seed].test
-            correct = own.argmax(axis=-1) == self.dataset.y[test]
-            tested[plan.recipes[recipe], plan.seeds[seed]] = Evaluation(test, correct)
+            outcomes = (own.argmax(axis=-1) == self.dataset.y[test]).astype(np.float32)
+            tested[plan.recipes[recipe], plan.seeds[seed]] = Evaluation(test, outcomes)
         return tested
 
 

@@ -97,7 +97,7 @@ def compare(runs: Mapping[tuple[str, int], Run], baseline: str) -> Comparison:
 def _accuracy(run: Run) -> float:
     if run.test is None:
         raise ValueError(f"each run must have been tested. Got one of recipe {run.recipe!r}, seed {run.seed}, without.")
-    return run.test.accuracy
+    return run.test.score
 
 
 def _best(values: list[float]) -> float:

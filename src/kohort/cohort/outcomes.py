@@ -1,0 +1,148 @@
+"""What a Keras metric says of predictions, row by row.
+
+To judge recipes for rows that nobody has seen, statistics need to know what each test row contributes to a score. For
+accuracy that is plain: right or wrong. For a metric θ of n rows in general, let row i carry the weight wᵢ, as Keras'
+`sample_weight` does; the row's outcome is then
+
+    θ + n · ∂θ/∂wᵢ   at w = 1,
+
+its influence on the score (the infinitesimal jackknife: Jaeckel 1972; Efron 1982, The Jackknife, the Bootstrap and
+Other Resampling Plans, chapter 6). Of a mean it is the row's own value; for AUC, F1 or R² the outcomes have the score
+as their mean and its sampling error as theirs. Penalties are no part of any of this: a metric sees labels and
+predictions alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from keras.src.trainers.compile_utils import get_metric
+
+from kohort.cohort.initial import LITTLE_EFFORT
+from kohort.errors import DataError, NotSupportedError
+
+Outcomes = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(labels, predictions) of n rows -> their outcomes, float32 of shape (n,)."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric by which runs are judged.
+
+    Attributes:
+        name: What reports call it.
+        greater_is_better: Whether one wants it high.
+        outcomes: What each row contributes.
+    """
+
+    name: str
+    greater_is_better: bool
+    outcomes: Outcomes
+
+
+def measure(metric: Any, y: np.ndarray, outputs: int) -> Measure:
+    """The measure that a Keras metric is.
+
+    Args:
+        metric: A name that `model.compile(metrics=[…])` takes, or a metric object.
+        y: Labels, of which the first rows tell the kind: `"accuracy"` means another metric for class numbers than for
+            one-hot labels.
+        outputs: How many numbers a network gives for a row.
+
+    Raises:
+        DataError: No metric is called so, or it is a loss of the whole network.
+        NotSupportedError: It does not say which direction is good, or ignores `sample_weight`.
+    """
+    if metric in ("loss", "val_loss"):
+        raise DataError(
+            f"metric={metric!r} holds the penalties of the recipes that are compared, so it cannot judge between them. "
+            "Name the loss without them, for instance metric='sparse_categorical_crossentropy'."
+        )
+    shape = jnp.zeros((2, outputs), jnp.float32)
+    try:
+        found = get_metric(metric, jnp.asarray(y[:2]), shape)
+        own = found() if isinstance(found, type) else found
+    except (ValueError, TypeError) as error:
+        raise DataError(f"metric must be a Keras metric. Got {metric!r}: {str(error).splitlines()[0]}") from error
+    if not isinstance(own, keras.metrics.Metric):
+        own = keras.metrics.MeanMetricWrapper(own, name=str(metric))  # a plain function of labels and predictions
+    name = metric if isinstance(metric, str) else own.name
+    if isinstance(own, keras.metrics.SparseCategoricalAccuracy):
+        return Measure(name, True, _right_class)
+    direction = getattr(own, "_direction", None)
+    if direction not in ("up", "down"):
+        raise NotSupportedError(
+            f"metric {name!r} does not say whether it should be high or low. Set its attribute _direction to 'up' or "
+            "'down', as Keras' own metrics do."
+        )
+    return Measure(name, direction == "up", _Influence(own, name))
+
+
+def _right_class(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    return (predicted.argmax(axis=-1) == y.reshape(len(y))).astype(np.float32)
+
+
+SHIFT = 0.02  # of weights, to see whether a metric's derivative tells how it moves
+
+
+class _Influence:
+    """The outcomes of any metric, by its derivative with respect to the rows' weights."""
+
+    def __init__(self, metric: Any, name: str):
+        self.metric, self.name = metric, name
+        self._compiled: Any = None
+        self._looked_at = False
+
+    def __call__(self, y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        y = y if y.ndim == predicted.ndim else y.reshape(len(y), *[1] * (predicted.ndim - 1))
+        if self._compiled is None:
+            self._compile(y, predicted)
+        rows = len(y)
+        score, slopes = self._compiled(np.ones(rows, np.float32), y, predicted)
+        if not self._looked_at:
+            self._look(np.asarray(score), np.asarray(slopes), y, predicted)
+            self._looked_at = True
+        influence = rows * np.asarray(slopes, np.float64)
+        return (float(score) + influence - influence.mean()).astype(np.float32)  # Σ ∂θ/∂wᵢ = 0 but for rounding
+
+    def _compile(self, y: np.ndarray, predicted: np.ndarray) -> None:
+        with jax.ensure_compile_time_eval():
+            self.metric(
+                y[:2], predicted[:2], sample_weight=np.ones(2, np.float32)
+            )  # builds what the first batch builds
+        self.metric.reset_state()
+        start = [jnp.asarray(variable.value) for variable in self.metric.variables]
+
+        def score(weights: Any, y: Any, predicted: Any) -> Any:
+            state = self.metric.stateless_update_state(start, y, predicted, sample_weight=weights)
+            return jnp.mean(jnp.asarray(self.metric.stateless_result(state), jnp.float32))
+
+        effort = LITTLE_EFFORT if jax.default_backend() == "cpu" else None
+        try:
+            self._compiled = jax.jit(jax.value_and_grad(score), compiler_options=effort)
+            self._compiled(np.ones(len(y), np.float32), y, predicted)
+        except Exception as error:
+            raise NotSupportedError(
+                f"metric {self.name!r} cannot be taken row by row: {type(error).__name__}: {error} "
+                "Judge by a metric that takes sample_weight and is computed with keras.ops."
+            ) from error
+
+    def _look(self, score: np.ndarray, slopes: np.ndarray, y: np.ndarray, predicted: np.ndarray) -> None:
+        """Refuses a metric that does not move with weights as its derivative says, such as one that rounds them."""
+        if not np.isfinite(score):
+            return
+        signs = np.where(np.random.RandomState(0).permutation(len(y)) % 2, 1.0, -1.0)
+        for turn in (1.0, -1.0):
+            weights = (1.0 + turn * SHIFT * signs).astype(np.float32)
+            moved = float(self._compiled(weights, y, predicted)[0]) - float(score)
+            told = float((slopes * (weights - 1.0)).sum())
+            allowed = 0.25 * abs(told) + 50 * SHIFT**2 * max(abs(float(score)), 0.1) / len(y) ** 0.5 + 1e-5
+            if abs(moved - told) > allowed:
+                raise NotSupportedError(
+                    f"metric {self.name!r} does not follow the weights of rows: it moved by {moved:.2g} where its "
+                    f"derivative says {told:.2g}. Judge by a metric that takes sample_weight."
+                )
