@@ -87,7 +87,7 @@ class Rounding(keras.metrics.Mean):
 
     _direction = "up"
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # pyright: ignore
         counted = keras.ops.cast(keras.ops.cast(sample_weight, "int32"), "float32")
         super().update_state(keras.ops.abs(y_true - y_pred[:, 0]), sample_weight=counted)
 

@@ -65,7 +65,7 @@ def measure(metric: Any, y: np.ndarray, outputs: int) -> Measure:
     shape = jnp.zeros((2, outputs), jnp.float32)
     try:
         found = get_metric(metric, jnp.asarray(y[:2]), shape)
-        own = found() if isinstance(found, type) else found
+        own: Any = found() if isinstance(found, type) else found
     except (ValueError, TypeError) as error:
         raise DataError(f"metric must be a Keras metric. Got {metric!r}: {str(error).splitlines()[0]}") from error
     if not isinstance(own, keras.metrics.Metric):
@@ -99,8 +99,7 @@ class _Influence:
 
     def __call__(self, y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         y = y if y.ndim == predicted.ndim else y.reshape(len(y), *[1] * (predicted.ndim - 1))
-        if self._compiled is None:
-            self._compile(y, predicted)
+        self._compiled = self._compiled or self._compile(y, predicted)
         rows = len(y)
         score, slopes = self._compiled(np.ones(rows, np.float32), y, predicted)
         if not self._looked_at:
@@ -109,7 +108,7 @@ class _Influence:
         influence = rows * np.asarray(slopes, np.float64)
         return (float(score) + influence - influence.mean()).astype(np.float32)  # Σ ∂θ/∂wᵢ = 0 but for rounding
 
-    def _compile(self, y: np.ndarray, predicted: np.ndarray) -> None:
+    def _compile(self, y: np.ndarray, predicted: np.ndarray) -> Any:
         with jax.ensure_compile_time_eval():
             self.metric(
                 y[:2], predicted[:2], sample_weight=np.ones(2, np.float32)
@@ -123,13 +122,14 @@ class _Influence:
 
         effort = LITTLE_EFFORT if jax.default_backend() == "cpu" else None
         try:
-            self._compiled = jax.jit(jax.value_and_grad(score), compiler_options=effort)
-            self._compiled(np.ones(len(y), np.float32), y, predicted)
+            compiled = jax.jit(jax.value_and_grad(score), compiler_options=effort)
+            compiled(np.ones(len(y), np.float32), y, predicted)
         except Exception as error:
             raise NotSupportedError(
                 f"metric {self.name!r} cannot be taken row by row: {type(error).__name__}: {error} "
                 "Judge by a metric that takes sample_weight and is computed with keras.ops."
             ) from error
+        return compiled
 
     def _look(self, score: np.ndarray, slopes: np.ndarray, y: np.ndarray, predicted: np.ndarray) -> None:
         """Refuses a metric that does not move with weights as its derivative says, such as one that rounds them."""
