@@ -18,7 +18,7 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "fitting": {"cohort", "recipes", "training"},
     "checking": {"cohort", "recipes", "training", "fitting"},
     "elsewhere": {"cohort", "recipes", "fitting"},
-    "study": {"data", "recipes", "cohort", "training"},
+    "study": {"data", "recipes", "cohort", "training", "statistics"},
     "statistics": set(),
     "report": {"statistics"},
     "cli": {"data", "recipes", "cohort", "checking", "study", "statistics", "report"},

@@ -48,7 +48,8 @@ def test_compare_prints_a_table_and_writes_a_report(compared: tuple) -> None:
     done, folder = compared
     assert done.returncode == 0, done.stderr
     assert "3 seeds, 357 test rows" in done.stdout
-    assert "difference from none (95 %)" in done.stdout
+    assert "improvement on none (95 %)" in done.stdout
+    assert "dropout 0.5: no verdict from 3 seeds, 357 test rows (" in done.stdout
     assert "dropout 0.5" in done.stdout
     assert "The textbook's loop (seed 0 alone, best validation epoch) would have printed none 0." in done.stdout
     assert "6 runs in " in done.stdout
@@ -68,7 +69,8 @@ def test_json_holds_the_numbers_and_comes_out_the_same_again(tmp_path: Path) -> 
     assert result["plan"]["dataset"][0] == "iris"
     assert [recipe["recipe"] for recipe in result["recipes"]] == ["none", "l2 0.001"]
     assert all(len(recipe["test"]) == 2 for recipe in result["recipes"])
-    assert result["recipes"][1]["difference"]["n"] == 2
+    assert result["recipes"][1]["verdict"]["interval"]["n"] == 2
+    assert result["verdicts"]["l2 0.001"].startswith("l2 0.001: no verdict from 2 seeds")
     again = json.loads(other.stdout)
     assert result.pop("seconds") > 0
     assert again.pop("seconds") > 0
@@ -80,7 +82,7 @@ def test_a_report_that_cannot_be_written_loses_no_result(tmp_path: Path) -> None
     words = ["--recipes", "none", "--seeds", "1", "--epochs", "1", "--report", "/dev/full"]
     done = kohort_("compare", "iris", *words, folder=tmp_path)
     assert done.returncode == 2
-    assert "1 seeds, " in done.stdout
+    assert "1 seed, " in done.stdout
     assert "kohort: the report could not be written to /dev/full: " in done.stderr
 
 
@@ -90,6 +92,14 @@ def test_a_report_that_cannot_be_written_loses_no_result(tmp_path: Path) -> None
         (["compare", "digit"], "kohort: no dataset is called 'digit'. Did you mean 'digits'?"),
         (["compare", "digits", "--recipes", "l3"], "kohort: no recipe is called 'l3'. Did you mean 'l2'?"),
         (["compare", "digits", "--seeds", "0"], "Got seeds=0"),
+        (["compare", "digits", "--seeds", "some"], "--seeds must be a whole number or auto. Got 'some'"),
+        (
+            ["compare", "digits", "--seeds", "auto", "--most-seeds", "5"],
+            "most_seeds must be a whole number of at least 6",
+        ),
+        (["compare", "digits", "--metric", "acuracy"], "metric must be a Keras metric. Got 'acuracy'"),
+        (["compare", "digits", "--metric", "val_loss"], "metric='val_loss' holds the penalties"),
+        (["compare", "digits", "--smallest-effect", "0"], "smallest_effect must be a number above 0"),
         (["compare", "digits", "--batch-size", "1000"], "Got 1797 rows and batch_size=1000"),
         (["compare", "digits", "--baseline", "l1"], "the baseline must be one of the recipes"),
         (["compare", "digits", "--report", "no/such/folder/r.html"], "the report's folder must exist"),

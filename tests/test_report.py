@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from kohort.report.document import Document, difference_in_words, document, percent, points
+from kohort.report.document import Document, Units, document, percent, points
 from kohort.report.html import page
 from kohort.report.text import table
 from kohort.run import Evaluation, Outcome, Run
@@ -21,13 +21,16 @@ CHROMIUM = Path("/usr/bin/chromium")
 NASTY = ['<img src=x onerror="alert(1)">', "</script><script>alert(2)</script>", "{{ 7 * 7 }} & 'quotes'\n\u202eRTL"]
 
 
-def runs(names: list[str], seeds: int = 6, epochs: int = 8) -> dict[tuple[str, int], Run]:
+def runs(
+    names: list[str], seeds: int = 6, epochs: int = 8, rates: tuple[float, ...] = ()
+) -> dict[tuple[str, int], Run]:
     draw = np.random.default_rng(0)
     made = {}
     for index, name in enumerate(names):
         for seed in range(seeds):
             curve = np.sort(draw.uniform(0.5, 1.0, epochs)).tolist()
-            correct = draw.random(200) < 0.9 + 0.02 * index
+            rate = rates[index] if rates else 0.9 + 0.02 * index
+            correct = (draw.random(200) < rate).astype(np.float32)
             history = {"accuracy": curve, "val_accuracy": [value - 0.03 for value in curve]}
             test = Evaluation(np.arange(200), correct)
             made[name, seed] = Run(name, seed, history, Outcome(), (), {}, test=test)
@@ -46,13 +49,43 @@ def test_numbers_are_written_as_people_write_them() -> None:
     assert percent(float("nan")) == "–"
     assert (points(0.0123), points(-0.0123), points(-1e-9)) == ("+1.23", "−1.23", "0.00")
 
+    shares, errors = Units("accuracy", True), Units("mean_squared_error", False)
+    assert (shares.said(0.5), shares.change(-0.01), shares.heading) == ("50.00 %", "−1.00", "accuracy in %")
+    assert (errors.said(0.12345), errors.change(-0.5), errors.heading) == ("0.1235", "−0.5", "mean squared error")
 
-def test_the_lead_names_the_best_mean_with_n_and_interval() -> None:
-    made = written(["none", "l2"])
-    best = max(made.comparison.recipes, key=lambda summary: summary.test_mean.mean)
-    assert made.lead.startswith(f"{best.recipe} has the highest mean test accuracy, {percent(best.test_mean.mean)} %")
-    assert "(6 seeds, 200 test rows)" in made.lead
-    assert difference_in_words(best) in made.lead
+
+@pytest.mark.parametrize(
+    ("rates", "lead"),
+    [
+        ((0.5, 0.9), "r1 helps: +"),
+        ((0.5, 0.9, 0.8), "r1 helps: +"),
+        ((0.9, 0.5), "Nothing is shown to help against r0: r1 hurts."),
+        ((0.9, 0.9), "Nothing is shown to help against r0: of r1 there is not enough evidence."),
+        ((1.0, 1.0, 1.0), "Nothing is shown to help against r0: "),
+    ],
+)
+def test_the_lead_is_the_verdict(rates: tuple[float, ...], lead: str) -> None:
+    made = runs([f"r{i}" for i in range(len(rates))], seeds=8, rates=rates)
+    text = document(compare(made, "r0"), made, dataset="toy", how={}, command="")
+    assert text.lead.startswith(lead)
+    assert text.lead.endswith(" So does r2.") == (len(rates) == 3 and rates[2] == 0.8)
+
+
+def test_below_six_seeds_the_lead_is_a_mean_and_no_verdict() -> None:
+    made = written(["none", "l2"], seeds=3)
+    best = made.comparison.best
+    assert made.lead == (
+        f"{best.recipe} has the highest mean test accuracy, {percent(best.test_mean.mean)} % (3 seeds, 200 test rows)."
+    )
+    assert made.verdicts[0].startswith("l2: no verdict from 3 seeds")
+
+
+def test_optimism_and_regret_are_said_where_they_are_known() -> None:
+    said = written(["none", "l2"]).honesty
+    assert re.search(r"in points: none [+−]\d.*, l2 .*\. Picked by it, \d of 6 seeds choose another recipe than ", said)
+    assert re.search(r"such picks cost [+−]?\d.* points\.$", said)
+    assert written(["none", "l2"], seeds=3).honesty == ""
+    assert written(["none"]).honesty == ""
 
 
 def test_one_seed_has_no_interval_and_says_so() -> None:
@@ -62,8 +95,8 @@ def test_one_seed_has_no_interval_and_says_so() -> None:
 
 def test_a_single_recipe_has_a_page_too() -> None:
     text = page(written(["none"]))
-    assert "Differences from" not in text
-    assert "no other recipe" in text
+    assert "Improvement on" not in text
+    assert "none has the highest mean test accuracy" in text
 
 
 def test_curves_are_means_and_bands_over_seeds() -> None:
@@ -95,18 +128,18 @@ def test_names_are_data_never_markup() -> None:
 
 def test_the_table_shows_diverged_runs_only_where_there_are_some() -> None:
     made = runs(["none", "l2"], seeds=2)
-    assert len(table(compare(made, "none")).columns) == 5
+    assert len(table(compare(made, "none")).columns) == 6
     first = made["none", 0]
     made["none", 0] = Run("none", 0, first.history, Outcome(3), (), {}, test=first.test)
-    assert len(table(compare(made, "none")).columns) == 6
+    assert len(table(compare(made, "none")).columns) == 7
 
 
 def test_names_are_no_markup_in_the_table_either() -> None:
     names = ["[bold]none[/bold]", "[/red] l2"]
-    console = Console(width=140, file=io.StringIO())
+    console = Console(width=160, file=io.StringIO())
     console.print(table(compare(runs(names), names[0])))
     printed = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "difference from [bold]none[/bold] (95 %)" in printed
+    assert "improvement on [bold]none[/bold] (95 %)" in printed
     assert printed.count("[bold]none[/bold]") == 2
     assert "[/red] l2" in printed
 

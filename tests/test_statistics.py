@@ -62,7 +62,7 @@ def test_no_seed_in_common_is_no_difference() -> None:
 
 
 def run(recipe: str, seed: int, right: int, val: list[float], train: list[float], diverged: bool = False) -> Run:
-    correct = np.arange(100) < right
+    correct = (np.arange(100) < right).astype(np.float32)
     history = {"accuracy": train, "val_accuracy": val}
     return Run(
         recipe, seed, history, Outcome(0 if diverged else None), (), {}, test=Evaluation(np.arange(100), correct)
@@ -84,15 +84,85 @@ def test_a_comparison_by_hand() -> None:
     none, l2 = comparison.recipes
     assert comparison.test_rows == 100
     assert (none.test, l2.test) == ((0.90, 0.92), (0.93, 0.97))
-    assert none.difference is None
-    assert l2.difference is not None
-    assert l2.difference.mean == pytest.approx(0.04, abs=1e-12)
+    assert none.verdict is None
+    assert l2.verdict is not None
+    assert l2.verdict.interval.mean == pytest.approx(0.04, abs=1e-7)  # outcomes are float32
+    assert l2.verdict.kind == "no verdict"  # two seeds
     assert none.test_mean.mean == pytest.approx(0.91, abs=1e-12)
     assert l2.test_spread == pytest.approx(0.04 / math.sqrt(2), abs=1e-12)
     assert (none.best_validation, l2.best_validation) == ((0.8, 0.9), (0.85, 0.4))
     assert (none.train, l2.train) == ((0.9, 0.8), (0.6, 0.7))
     assert (none.diverged, l2.diverged) == (0, 1)
     assert comparison.naive_pick.recipe == "l2"  # by the first seed alone
+    assert comparison.best.recipe == "l2"
+    assert none.optimism is not None
+    assert none.optimism.mean == pytest.approx(((0.8 - 0.90) + (0.9 - 0.92)) / 2, abs=1e-7)
+    assert comparison.regret is None  # seeds are too few to be halved
+    assert (comparison.metric, comparison.in_points, comparison.unjudged) == ("accuracy", True, ())
+
+
+def lower_is_better() -> dict[tuple[str, int], Run]:
+    draw = np.random.default_rng(3)
+    made = {}
+    for recipe, shift in (("none", 0.0), ("l2", -0.4), ("huge", 0.5)):
+        for seed in range(8):
+            test = Evaluation(
+                np.arange(50), (4.0 + shift + 0.1 * draw.normal(size=50)).astype(np.float32), "mse", False
+            )
+            history = {"mse": [9.0, 3.0], "val_mse": [3.5 + shift + seed, 3.9 + shift + seed]}
+            made[recipe, seed] = Run(recipe, seed, history, Outcome(), (), {}, test=test)
+    return made
+
+
+def test_where_lower_is_better_an_improvement_is_positive() -> None:
+    comparison = compare(lower_is_better(), "none")
+    none, l2, huge = comparison.recipes
+    assert l2.verdict is not None
+    assert huge.verdict is not None
+    assert (l2.verdict.kind, huge.verdict.kind) == ("helps", "hurts")
+    assert l2.verdict.interval.mean == pytest.approx(0.4, abs=0.05)
+    assert comparison.best.recipe == "l2"
+    assert comparison.naive_pick.recipe == "l2"
+    assert not comparison.in_points
+    assert none.best_validation == tuple(3.5 + seed for seed in range(8))
+    assert none.optimism is not None
+    assert none.optimism.mean == pytest.approx(np.mean(none.test) - np.mean(none.best_validation), abs=1e-6)
+    assert none.train == (3.0,) * 8
+    assert comparison.regret is not None
+    assert comparison.regret.picks == {"none": 0, "l2": 8, "huge": 0}
+
+
+def test_the_smallest_effect_is_heeded() -> None:
+    comparison = compare(lower_is_better(), "none", smallest_effect=2.0)
+    assert [v.kind for v in comparison.verdicts.verdicts] == ["no difference that matters"] * 2  # type: ignore[union-attr]
+
+
+def test_a_recipe_without_a_finite_score_gets_no_verdict_and_spoils_no_other() -> None:
+    made = lower_is_better()
+    whole = compare({key: run for key, run in made.items() if key[0] != "huge"}, "none")
+    bad = made["huge", 3]
+    test = Evaluation(np.arange(50), np.full(50, np.nan, np.float32), "mse", False)
+    made["huge", 3] = Run("huge", 3, bad.history, Outcome(1), (), {}, test=test)
+    comparison = compare(made, "none")
+    assert comparison.unjudged == ("huge",)
+    assert comparison.recipes[2].verdict is None
+    assert comparison.recipes[1].verdict == whole.recipes[1].verdict
+    assert comparison.regret is None
+    assert comparison.best.recipe == "l2"
+    made["none", 3] = Run("none", 3, bad.history, Outcome(1), (), {}, test=test)
+    assert compare(made, "none").verdicts is None
+
+
+def test_recipes_must_share_their_seeds() -> None:
+    made = lower_is_better()
+    del made["l2", 7]
+    with pytest.raises(ValueError, match="the same seeds"):
+        compare(made, "none")
+
+
+def test_runs_must_have_been_tested() -> None:
+    with pytest.raises(ValueError, match="each run must have been tested. Got one of recipe 'none', seed 0"):
+        compare({("none", 0): Run("none", 0, {"val_accuracy": [1.0]}, Outcome(), (), {})}, "none")
 
 
 def test_the_baseline_must_be_there() -> None:

@@ -130,3 +130,51 @@ def test_what_no_study_can_be() -> None:
     with pytest.raises(DataError, match="epochs must be a whole number of at least 1. Got 0"):
         kohort.Study(["none"], named("digits"), epochs=0)
     assert kohort.Study(["none", "l2"], named("digits"), baseline="l2").plan.baseline == "l2 0.001"
+
+
+def test_seeds_are_added_until_verdicts_are_settled() -> None:
+    """SGD with a tiny rate is settled at the first look; its equal is settled never."""
+    dataset = named("iris")
+
+    def build(rate: float) -> keras.Model:
+        model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+        model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    options: dict = {"epochs": 4, "batch_size": 8, "seeds": "auto", "most_seeds": 10}
+    clear = kohort.Study({"fast": lambda: build(0.1), "slow": lambda: build(1e-6)}, dataset, **options).run(verbose=0)
+    assert clear.comparison.recipes[1].verdict is not None
+    assert clear.comparison.recipes[1].verdict.kind == "hurts"
+    assert clear.plan.seeds == tuple(range(6))
+    assert clear.ended == "every verdict is settled with 6 seeds"
+    assert "slow hurts: −" in str(clear)
+    alike = kohort.Study({"one": lambda: build(0.1), "other": lambda: build(0.1001)}, dataset, **options).run(verbose=0)
+    assert alike.plan.seeds == tuple(range(len(alike.plan.seeds)))
+    assert len(alike.plan.seeds) in (6, 10)
+    assert alike.ended
+    assert next(iter(alike.runs)) == ("one", 0)
+    assert len(alike.runs) == 2 * len(alike.plan.seeds)
+    fixed = kohort.Study({"one": lambda: build(0.1)}, dataset, seeds=[9], epochs=4, batch_size=8).run(verbose=0)
+    later = kohort.Study({"one": lambda: build(0.1)}, dataset, seeds=10, epochs=4, batch_size=8).run(verbose=0)
+    assert later.runs["one", 9].history == fixed.runs["one", 9].history  # a seed's run does not depend on its round
+
+
+def test_any_metric_judges_and_no_penalty_is_part_of_it() -> None:
+    dataset = named("wine")
+    study = kohort.Study(["none", "l2=5"], dataset, seeds=6, epochs=4, metric="sparse_categorical_crossentropy")
+    result = study.run(verbose=0)
+    run = result.runs["l2 5", 2]
+    part = split(dataset, 2, 32)
+    quiet: dict = {"verbose": 0}
+    predicted = run.model().predict(dataset.scaled(part.train)[part.test], **quiet)
+    expected = -np.log(predicted[np.arange(len(part.test)), dataset.y[part.test]]).mean()
+    assert run.test is not None
+    assert run.test.score == pytest.approx(expected, abs=1e-5)
+    assert not run.test.greater_is_better
+    assert run.history["val_loss"][-1] > run.test.score + 1  # holds the penalty
+    verdict = result.comparison.recipes[1].verdict
+    assert verdict is not None
+    assert verdict.kind == "hurts"
+    assert "test sparse categorical crossentropy higher by" in verdict.words()
+    with pytest.raises(DataError, match="seeds must be a number, the seeds themselves, or 'auto'. Got 'many'"):
+        kohort.Study(["none"], dataset, seeds="many")  # type: ignore[arg-type]

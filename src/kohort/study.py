@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import jax
 import keras
@@ -12,6 +13,7 @@ import numpy as np
 
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.members import Training
+from kohort.cohort.outcomes import measure
 from kohort.cohort.predict import predict
 from kohort.cohort.train import Course, Data
 from kohort.data.dataset import Dataset, Split, sizes, split
@@ -22,6 +24,9 @@ from kohort.recipes.techniques import recipes_for
 from kohort.run import Evaluation, Runs
 from kohort.runtime import check_backend
 from kohort.seeds import as_seeds
+from kohort.statistics.comparison import Comparison, compare
+from kohort.statistics.sequential import next_round
+from kohort.statistics.spending import Looks
 from kohort.training import Cohort, Request, fit_members
 
 _ROWS = jax.tree.structure((0, 0))  # how (x, y) nests
@@ -40,6 +45,9 @@ class Plan:
         batch_size: Rows of a batch.
         rows: Rows for training, validation and test.
         network: What the recipes are applied to, in words.
+        metric: What runs are judged by.
+        smallest_effect: The smallest effect that matters, in units of the metric; None: the metric's usual one.
+        most_seeds: Where seeds are added until verdicts are settled, at most so many; else None.
     """
 
     dataset: tuple[str, str]
@@ -50,6 +58,9 @@ class Plan:
     batch_size: int
     rows: tuple[int, int, int]
     network: str
+    metric: str = "accuracy"
+    smallest_effect: float | None = None
+    most_seeds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,8 @@ class StudyResult:
         source: Where the data comes from.
         seconds: Wall-clock seconds for everything: building, compiling, training, testing.
         environment: Versions and devices.
+        looks: Where seeds came in rounds: the looks at them before the last.
+        ended: Why no more seeds were trained, where seeds came in rounds; else empty.
     """
 
     plan: Plan
@@ -69,6 +82,19 @@ class StudyResult:
     source: str
     seconds: float
     environment: Mapping[str, str]
+    looks: Looks | None = None
+    ended: str = ""
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """The recipes side by side, with a verdict on each."""
+        plan = self.plan
+        return compare(self.runs, plan.baseline, smallest_effect=plan.smallest_effect, looks=self.looks)
+
+    def __str__(self) -> str:
+        """The verdicts in words."""
+        verdicts = self.comparison.verdicts
+        return str(verdicts) if verdicts is not None else f"{len(self.runs)} runs of {', '.join(self.plan.recipes)}"
 
     def facts(self) -> dict[str, str]:
         """How the runs were made: name -> value, for a reader."""
@@ -86,7 +112,10 @@ class StudyResult:
             "training": f"{plan.epochs} epochs, batch size {plan.batch_size}",
             "recipes": ", ".join(plan.recipes),
             "seeds": f"{len(plan.seeds)}: "
-            + (f"0 to {len(plan.seeds) - 1}" if counted else ", ".join(map(str, plan.seeds))),
+            + (f"0 to {len(plan.seeds) - 1}" if counted else ", ".join(map(str, plan.seeds)))
+            + (f"; added until settled, at most {plan.most_seeds}: {self.ended}" if plan.most_seeds else ""),
+            "metric": f"{plan.metric}; smallest effect that matters: "
+            + ("the usual one" if plan.smallest_effect is None else f"{plan.smallest_effect:g}"),
             "programs": f"{len(self.runs.cohorts)} for {len(self.runs)} runs: {together}",
             "time": f"{self.seconds:.1f} s for building, compiling, training and testing",
             "versions": ", ".join(versions),
@@ -106,10 +135,15 @@ class Study:
         recipes: Names such as `"dropout=0.5"`, or a mapping of names to builders of compiled models whose last
             layer has one unit per class.
         dataset: What to learn.
-        seeds: A number of seeds, or the seeds.
+        seeds: A number of seeds, or the seeds; or `"auto"`: rounds of seeds until every verdict is settled, more seeds
+            cannot settle the rest, or `most_seeds` have trained. The verdicts are valid under that stopping.
         epochs: Passes over the training rows; 50 is the textbook's number.
         batch_size: Rows of a batch; 32 is Keras' default.
         baseline: The recipe to compare with; the first by default.
+        metric: What runs are judged by on the test rows: a metric as `model.compile` takes it, by name or as an object.
+        smallest_effect: The smallest effect that matters, in units of the metric; by default half a point (0.005) of a
+            share such as accuracy, and 1 % of the baseline's score of any other metric.
+        most_seeds: With `seeds="auto"`: at most so many. 40 resolves a third of what one seed's spread is.
 
     Raises:
         DataError: The data or the seeds cannot be used.
@@ -121,14 +155,23 @@ class Study:
         recipes: Sequence[str] | Mapping[str, Any],
         dataset: Dataset,
         *,
-        seeds: int | Iterable[int] = 20,
+        seeds: int | Iterable[int] | Literal["auto"] = 20,
         epochs: int = 50,
         batch_size: int = 32,
         baseline: str | None = None,
+        metric: Any = "accuracy",
+        smallest_effect: float | None = None,
+        most_seeds: int = 40,
     ):
         for name, value in (("epochs", epochs), ("batch_size", batch_size)):
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
                 raise DataError(f"{name} must be a whole number of at least 1. Got {value!r}.")
+        if smallest_effect is not None and not 0.0 < smallest_effect < float("inf"):
+            raise DataError(f"smallest_effect must be a number above 0, in units of the metric. Got {smallest_effect}.")
+        self.looks = None
+        if isinstance(seeds, str):
+            self.looks = _looks(seeds, most_seeds)
+            seeds = self.looks.seeds[0]
         self.dataset = dataset
         rows = sizes(dataset.rows, batch_size)
         if isinstance(recipes, Mapping):
@@ -139,6 +182,7 @@ class Study:
             steps = epochs * -(-rows[0] // batch_size)
             self.recipes = recipes_for(recipes, dataset.x.shape[1:], len(dataset.classes), steps)
         names = tuple(recipe.name for recipe in self.recipes)
+        self.measure = measure(metric, dataset.y, len(dataset.classes))
         self.plan = Plan(
             (dataset.name, dataset.fingerprint),
             names,
@@ -148,6 +192,9 @@ class Study:
             int(batch_size),
             rows,
             network,
+            self.measure.name,
+            smallest_effect,
+            None if self.looks is None else self.looks.seeds[-1],
         )
 
     def run(self, *, verbose: int = 1, listener: Listener | None = None) -> StudyResult:
@@ -158,37 +205,70 @@ class Study:
             listener: Hears of progress instead of the bar.
         """
         check_backend()
-        plan = self.plan
         started = time.perf_counter()
-        splits = [split(self.dataset, seed, plan.batch_size) for seed in plan.seeds]
+        shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Bar()
+        with shown as heard:
+            if self.looks is None:
+                return self._result([self._round(self.plan.seeds, heard)], started)
+            return self._run_until_settled(self.looks, heard, started)
+
+    def _run_until_settled(self, looks: Looks, heard: Listener, started: float) -> StudyResult:
+        """Rounds of seeds, with a look at the verdicts after each."""
+        rounds: list[Runs[tuple[str, int]]] = []
+        trained = 0
+        while True:
+            rounds.append(self._round(tuple(range(trained, looks.now)), heard))
+            trained = looks.now
+            result = self._result(rounds, started, looks)
+            verdicts = result.comparison.verdicts
+            if verdicts is None:
+                return replace(result, ended="there is nothing to judge")
+            decision = next_round(verdicts)
+            if decision.seeds is None:
+                return replace(result, ended=decision.why, seconds=time.perf_counter() - started)
+            assert verdicts.looks is not None
+            looks = verdicts.looks
+
+    def _round(self, seeds: tuple[int, ...], heard: Listener) -> Runs[tuple[str, int]]:
+        """Every recipe trained and tested under some seeds."""
+        plan = self.plan
+        splits = [split(self.dataset, seed, plan.batch_size) for seed in seeds]
         pool, data = _pooled(self.dataset, splits)
         options = Training(pool.picked(_rows_of(data.training_rows)), plan.batch_size, True)
         params = {"verbose": 0, "epochs": plan.epochs, "steps": -(-plan.rows[0] // plan.batch_size)}
-        shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Bar()
-        with shown as heard:
-            logs = ("accuracy", "val_accuracy")
-            request = Request(options, data, Course(plan.epochs, params=params))
-            fitted = fit_members(self.recipes, plan.seeds, request, heard, required_logs=logs)
-        tested = self._tested(fitted.cohorts, splits, pool)
+        logs = ("accuracy", "val_accuracy") if plan.metric == "accuracy" else ()
+        request = Request(options, data, Course(plan.epochs, params=params))
+        fitted = fit_members(self.recipes, seeds, request, heard, required_logs=logs)
+        tested = self._tested(fitted.cohorts, seeds, splits, pool)
         runs = {
             (run.recipe, run.seed): replace(run, test=tested[run.recipe, run.seed])
             for run in fitted.runs
             if run.seed is not None
         }
-        told = {
-            "cohorts": [tuple(plan.recipes[i] for i in cohort.group.recipes) for cohort in fitted.cohorts],
-            "separate": [reason for cohort in fitted.cohorts for reason in cohort.group.why_separate],
-        }
+        return Runs(
+            runs,
+            cohorts=[tuple(plan.recipes[i] for i in cohort.group.recipes) for cohort in fitted.cohorts],
+            separate=[reason for cohort in fitted.cohorts for reason in cohort.group.why_separate],
+        )
+
+    def _result(
+        self, rounds: Sequence[Runs[tuple[str, int]]], started: float, looks: Looks | None = None
+    ) -> StudyResult:
+        merged = {key: run for one in rounds for key, run in one.items()}
+        seeds = tuple(dict.fromkeys(seed for _, seed in merged))
+        plan = replace(self.plan, seeds=seeds)
+        runs = {(recipe, seed): merged[recipe, seed] for recipe in plan.recipes for seed in seeds}
+        told = {"cohorts": rounds[0].cohorts, "separate": rounds[0].separate}
         seconds = time.perf_counter() - started
-        return StudyResult(plan, Runs(runs, **told), self.dataset.source, seconds, _environment())
+        return StudyResult(plan, Runs(runs, **told), self.dataset.source, seconds, _environment(), looks)
 
     def _tested(
-        self, cohorts: Sequence[Cohort], splits: Sequence[Split], pool: Arrays
+        self, cohorts: Sequence[Cohort], seeds: Sequence[int], splits: Sequence[Split], pool: Arrays
     ) -> dict[tuple[str, int], Evaluation]:
         """How every run does on the test rows, by (recipe, seed)."""
         plan = self.plan
         members = [
-            (cohort.group.recipes[member.recipe], plan.seeds.index(member.seed), result.state)
+            (cohort.group.recipes[member.recipe], seeds.index(member.seed), result.state)
             for cohort in cohorts
             for member, result in zip(cohort.members, cohort.results, strict=True)
             if member.seed is not None
@@ -209,9 +289,19 @@ class Study:
                     "Give the last layer one unit per class."
                 )
             test = splits[seed].test
-            outcomes = (own.argmax(axis=-1) == self.dataset.y[test]).astype(np.float32)
-            tested[plan.recipes[recipe], plan.seeds[seed]] = Evaluation(test, outcomes)
+            outcomes = self.measure.outcomes(self.dataset.y[test], own)
+            evaluation = Evaluation(test, outcomes, self.measure.name, self.measure.greater_is_better)
+            tested[plan.recipes[recipe], seeds[seed]] = evaluation
         return tested
+
+
+def _looks(seeds: str, most_seeds: int) -> Looks:
+    if seeds != "auto":
+        raise DataError(f"seeds must be a number, the seeds themselves, or 'auto'. Got {seeds!r}.")
+    fewest = Looks().seeds[0]
+    if not isinstance(most_seeds, int | np.integer) or isinstance(most_seeds, bool) or most_seeds < fewest:
+        raise DataError(f"most_seeds must be a whole number of at least {fewest}. Got {most_seeds!r}.")
+    return Looks.upto(int(most_seeds))
 
 
 def _baseline(baseline: str | None, names: tuple[str, ...]) -> str:

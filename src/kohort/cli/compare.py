@@ -17,10 +17,18 @@ def compare(
     recipes: Annotated[
         str, typer.Option(help="Recipes, separated by commas; a strength follows '=', as in dropout=0.5.")
     ] = "none,l2,dropout,batchnorm",
-    seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, 2, …")] = 20,
+    seeds: Annotated[
+        str, typer.Option(help="How many seeds: 0, 1, 2, …; or auto: rounds of seeds until every verdict is settled.")
+    ] = "20",
+    most_seeds: Annotated[int, typer.Option(help="With --seeds auto: at most so many.")] = 40,
     epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 50,
     batch_size: Annotated[int, typer.Option(help="Rows of a batch.")] = 32,
     baseline: Annotated[str | None, typer.Option(help="The recipe to compare with; the first by default.")] = None,
+    metric: Annotated[str, typer.Option(help="What runs are judged by: the name of a Keras metric.")] = "accuracy",
+    smallest_effect: Annotated[
+        float | None,
+        typer.Option(help="The smallest effect that matters, in units of the metric; 0.005 of an accuracy by default."),
+    ] = None,
     report: Annotated[Path, typer.Option(help="Where to write the report.")] = Path("report.html"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no remarks, only the result.")] = False,
@@ -29,6 +37,7 @@ def compare(
 
     Example: kohort compare digits --recipes none,dropout=0.3,dropout=0.5 --seeds 10
     """
+    count = "auto" if seeds == "auto" else _number(seeds)
     folder = report.resolve().parent
     if not folder.is_dir():
         raise DataError(f"the report's folder must exist. Got {folder}. Create it, or name another file.")
@@ -46,18 +55,26 @@ def compare(
     study = Study(
         [text for text in recipes.split(",") if text.strip()],
         data,
-        seeds=seeds,
+        seeds=count,
         epochs=epochs,
         batch_size=batch_size,
         baseline=baseline,
+        metric=metric,
+        smallest_effect=smallest_effect,
+        most_seeds=most_seeds,
     )
     result = study.run(verbose=0 if quiet else 1)
-    from kohort.report.document import document, textbook_sentence
+    from kohort.report.document import document, honesty_sentence, textbook_sentence, verdict_sentences
     from kohort.report.html import page
-    from kohort.statistics.comparison import compare as compared
 
-    comparison = compared(result.runs, study.plan.baseline)
-    options = {"recipes": recipes, "seeds": seeds, "epochs": epochs, "batch-size": batch_size}
+    comparison = result.comparison
+    options: dict[str, Any] = {"recipes": recipes, "seeds": seeds, "epochs": epochs, "batch-size": batch_size}
+    if count == "auto":
+        options["most-seeds"] = most_seeds
+    if metric != "accuracy":
+        options["metric"] = metric
+    if smallest_effect is not None:
+        options["smallest-effect"] = smallest_effect
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     command = shlex.join(["kohort", "compare", dataset, *words, "--baseline", study.plan.baseline])
     written = page(document(comparison, result.runs, dataset=data.name, how=result.facts(), command=command))
@@ -70,8 +87,24 @@ def compare(
     except OSError as error:
         raise DataError(f"the report could not be written to {report}: {error}. Name another file.") from error
     if not as_json and not quiet:
-        print(f"\n{textbook_sentence(comparison)}")
+        print()
+        for sentence in (
+            *verdict_sentences(comparison),
+            "",
+            textbook_sentence(comparison),
+            honesty_sentence(comparison),
+        ):
+            print(sentence)
+        if result.ended:
+            print(f"Seeds: {result.ended}.")
         print(f"{len(result.runs)} runs in {result.seconds:.1f} s. Report: {report}")
+
+
+def _number(seeds: str) -> int:
+    try:
+        return int(seeds)
+    except ValueError:
+        raise DataError(f"--seeds must be a whole number or auto. Got {seeds!r}.") from None
 
 
 def _print(comparison: Any) -> None:
@@ -92,8 +125,13 @@ def _json(result: Any, comparison: Any) -> dict[str, Any]:
             "environment": dict(result.environment),
             "baseline": comparison.baseline,
             "test_rows": comparison.test_rows,
+            "metric": comparison.metric,
             "recipes": [asdict(summary) for summary in comparison.recipes],
+            "verdicts": {v.recipe: v.words() for v in comparison.verdicts.verdicts} if comparison.verdicts else {},
+            "ranks": [asdict(rank) for rank in comparison.verdicts.ranks] if comparison.verdicts else [],
             "naive_pick": comparison.naive_pick.recipe,
+            "regret": None if comparison.regret is None else asdict(comparison.regret),
+            "ended": result.ended,
         }
     )
 

@@ -1,13 +1,14 @@
 """What a report says, as plain records; how it looks is decided elsewhere."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kohort.run import Run
 from kohort.statistics.comparison import Comparison, RecipeSummary
+from kohort.statistics.intervals import Interval
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Curve:
     Attributes:
         recipe: The recipe.
         part: `"training"` or `"validation"`.
-        mean: The mean accuracy at each epoch.
+        mean: The mean of the metric at each epoch.
         low: The lower edge of the band: the 10th percentile over seeds.
         high: The upper edge: the 90th percentile.
     """
@@ -27,29 +28,6 @@ class Curve:
     mean: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Document:
-    """A report.
-
-    Attributes:
-        title: What was compared on what.
-        lead: The one sentence to take away: numbers, no verdict.
-        textbook: What the textbook's loop would have said.
-        comparison: The numbers.
-        curves: The learning curves.
-        how: How it was made: name -> value.
-        command: The command that makes it again.
-    """
-
-    title: str
-    lead: str
-    textbook: str
-    comparison: Comparison
-    curves: tuple[Curve, ...]
-    how: Mapping[str, str]
-    command: str
 
 
 def percent(share: float, digits: int = 2) -> str:
@@ -73,14 +51,101 @@ def points(share: float) -> str:
     return "0.00" if value == 0 else f"{value:+.2f}".replace("-", "−")
 
 
-def difference_in_words(summary: RecipeSummary) -> str:
-    """A recipe's difference from the baseline with its interval, in percentage points."""
-    gap = summary.difference
-    if gap is None:
-        return "baseline"
+@dataclass(frozen=True)
+class Units:
+    """How the scores of a comparison are written: shares as percentages, other metrics in their own units.
+
+    Attributes:
+        metric: The metric's name.
+        in_points: Whether scores are shares.
+    """
+
+    metric: str
+    in_points: bool
+
+    @property
+    def name(self) -> str:
+        """The metric as a word."""
+        return self.metric.replace("_", " ")
+
+    @property
+    def heading(self) -> str:
+        """The metric with its unit, for headings and axes."""
+        return f"{self.name} in %" if self.in_points else self.name
+
+    @property
+    def scale(self) -> float:
+        """What a score is multiplied with where it is drawn."""
+        return 100.0 if self.in_points else 1.0
+
+    def score(self, value: float) -> str:
+        """A score without its unit."""
+        if self.in_points:
+            return percent(value)
+        return "–" if math.isnan(value) else f"{value:.4g}".replace("-", "−")
+
+    def said(self, value: float) -> str:
+        """A score with its unit."""
+        return f"{self.score(value)} %" if self.in_points else self.score(value)
+
+    def change(self, value: float) -> str:
+        """A difference of scores without its unit, signed."""
+        if self.in_points:
+            return points(value)
+        return "–" if math.isnan(value) else f"{value:+.3g}".replace("-", "−")
+
+    def span(self, interval: Interval) -> str:
+        """A difference with its interval."""
+        return f"{self.change(interval.mean)} ({self.change(interval.low)} to {self.change(interval.high)})"
+
+    @property
+    def unit_of_change(self) -> str:
+        """What follows a difference."""
+        return " points" if self.in_points else ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A report.
+
+    Attributes:
+        title: What was compared on what.
+        lead: The one sentence to take away.
+        verdicts: What is to be said of each recipe, a sentence each.
+        textbook: What the textbook's loop would have said.
+        honesty: How far the best validation epoch of one seed can be believed; empty where that is not known.
+        comparison: The numbers.
+        units: How its scores are written.
+        curves: The learning curves of the metric; none where it was not logged.
+        how: How it was made: name -> value.
+        command: The command that makes it again.
+    """
+
+    title: str
+    lead: str
+    verdicts: tuple[str, ...]
+    textbook: str
+    honesty: str
+    comparison: Comparison
+    units: Units
+    curves: tuple[Curve, ...]
+    how: Mapping[str, str]
+    command: str
+
+
+def units_of(comparison: Comparison) -> Units:
+    """How the scores of a comparison are written."""
+    return Units(comparison.metric, comparison.in_points)
+
+
+def improvement_in_words(summary: RecipeSummary, units: Units) -> str:
+    """A recipe's improvement on the baseline with its interval."""
+    if summary.verdict is None:
+        return "baseline" if all(map(math.isfinite, summary.test)) else "no score"
+    gap = summary.verdict.interval
     if math.isnan(gap.low):
-        return f"{points(gap.mean)} (one seed: no interval)"
-    return f"{points(gap.mean)} ({points(gap.low)} to {points(gap.high)})"
+        return f"{units.change(gap.mean)} (one seed: no interval)"
+    return units.span(gap)
 
 
 def document(
@@ -101,48 +166,98 @@ def document(
         command: The command that made it.
     """
     names = ", ".join(summary.recipe for summary in comparison.recipes)
+    units = units_of(comparison)
     return Document(
         title=f"{names} on {dataset}",
-        lead=_lead(comparison),
+        lead=_lead(comparison, units),
+        verdicts=verdict_sentences(comparison),
         textbook=textbook_sentence(comparison),
+        honesty=honesty_sentence(comparison),
         comparison=comparison,
-        curves=tuple(_curves(runs)),
+        units=units,
+        curves=tuple(_curves(runs, comparison.metric)),
         how=how,
         command=command,
     )
 
 
-def _lead(comparison: Comparison) -> str:
-    best = max(comparison.recipes, key=lambda summary: summary.test_mean.mean)
-    n = best.test_mean.n
-    seeds = f"{n} seed{'s' if n > 1 else ''}"
-    said = (
-        f"{best.recipe} has the highest mean test accuracy, {percent(best.test_mean.mean)} % "
-        f"({seeds}, {comparison.test_rows} test rows)"
-    )
-    if best.difference is None:
-        return f"{said}; no other recipe's mean is above the baseline's."
-    return f"{said}: {difference_in_words(best)} points against {comparison.baseline}, 95 % interval over seeds."
+def _lead(comparison: Comparison, units: Units) -> str:
+    verdicts = [] if comparison.verdicts is None else comparison.verdicts.verdicts
+    if any(verdict.kind == "no verdict" for verdict in verdicts) or not verdicts:
+        best = comparison.best
+        n = best.test_mean.n
+        seeds = f"{n} seed{'s' if n > 1 else ''}"
+        return (
+            f"{best.recipe} has the {'highest' if comparison.greater_is_better else 'lowest'} mean test {units.name}, "
+            f"{units.said(best.test_mean.mean)} ({seeds}, {comparison.test_rows} test rows)."
+        )
+    helping = sorted((v for v in verdicts if v.kind == "helps"), key=lambda verdict: -verdict.estimate)
+    if helping:
+        others = [verdict.recipe for verdict in helping[1:]]
+        also = f" So {'does' if len(others) == 1 else 'do'} {_listed(others)}." if others else ""
+        return f"{helping[0].words()}.{also}"
+    hurting = [verdict.recipe for verdict in verdicts if verdict.kind == "hurts"]
+    alike = [verdict.recipe for verdict in verdicts if verdict.kind == "no difference that matters"]
+    open_ = [verdict.recipe for verdict in verdicts if verdict.kind == "not enough evidence"]
+    said = [f"{_listed(hurting)} hurt{'s' if len(hurting) == 1 else ''}"] if hurting else []
+    said += [f"{_listed(alike)} make{'s' if len(alike) == 1 else ''} no difference that matters"] if alike else []
+    said += [f"of {_listed(open_)} there is not enough evidence"] if open_ else []
+    return f"Nothing is shown to help against {comparison.baseline}: {'; '.join(said)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def verdict_sentences(comparison: Comparison) -> tuple[str, ...]:
+    """What is to be said of each recipe, the runs without a score included."""
+    said = [] if comparison.verdicts is None else [verdict.words() for verdict in comparison.verdicts.verdicts]
+    lost = [
+        f"{name}: no verdict, since the {comparison.metric} of a run that diverged is no finite number"
+        for name in comparison.unjudged
+    ]
+    return (*said, *lost)
 
 
 def textbook_sentence(comparison: Comparison) -> str:
-    """What the loop over `fit` with one seed and `max(val_accuracy)` would have printed and picked."""
+    """What the loop over `fit` with one seed and the best validation epoch would have printed and picked."""
     first = comparison.recipes[0].seeds[0]
+    if any(math.isnan(summary.best_validation[0]) for summary in comparison.recipes):
+        return f"Validation {comparison.metric} was not logged, so the textbook's loop has nothing to pick by."
     shown = ", ".join(f"{s.recipe} {s.best_validation[0]:.4f}" for s in comparison.recipes)
-    pick = comparison.naive_pick
+    pick, units = comparison.naive_pick, units_of(comparison)
     return (
         f"The textbook's loop (seed {first} alone, best validation epoch) would have printed {shown}, "
-        f"and picked {pick.recipe}; that run's accuracy on the test rows is {percent(pick.test[0])} %."
+        f"and picked {pick.recipe}; that run's {units.name} on the test rows is {units.said(pick.test[0])}."
     )
 
 
-def _curves(runs: Mapping[tuple[str, int], Run]) -> list[Curve]:
+def honesty_sentence(comparison: Comparison) -> str:
+    """How optimistic the best validation epoch is, and what choosing by it on one seed costs; empty if not known."""
+    known = [summary for summary in comparison.recipes if summary.optimism is not None]
+    if comparison.regret is None or len(known) < len(comparison.recipes):
+        return ""
+    units, lost = units_of(comparison), comparison.regret
+    optimism = ", ".join(f"{s.recipe} {units.span(s.optimism)}" for s in known if s.optimism is not None)
+    seeds = comparison.recipes[0].test_mean.n
+    wrong = round(lost.differs * seeds)
+    unit = units.unit_of_change or f" {units.name}"
+    return (
+        f"The best validation epoch of one seed against that run's test score, in{unit}: {optimism}. "
+        f"Picked by it, {wrong} of {seeds} seeds choose another recipe than {lost.best}, the best on average; "
+        f"on fresh seeds such picks cost {units.span(lost.cost)}{units.unit_of_change}."
+    )
+
+
+def _curves(runs: Mapping[tuple[str, int], Run], metric: str) -> list[Curve]:
     grouped: dict[str, list[Run]] = {}
     for (recipe, _), run in runs.items():
         grouped.setdefault(recipe, []).append(run)
     curves = []
     for recipe, own in grouped.items():
-        for part, log in (("training", "accuracy"), ("validation", "val_accuracy")):
+        for part, log in (("training", metric), ("validation", f"val_{metric}")):
+            if not all(run.history.get(log) for run in own):
+                continue
             values = np.array([run.history[log] for run in own])
             low, high = np.nanpercentile(values, [10, 90], axis=0)
             curves.append(Curve(recipe, part, tuple(values.mean(axis=0)), tuple(low), tuple(high)))

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from kohort.report.document import Document, percent, points
+from kohort.report.document import Document
 
 PALETTE = ("#666666", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
 WIDTH = 620  # pixels of the plotting area; the page scales the picture
@@ -45,27 +45,28 @@ def _colour(document: Document) -> alt.Scale:
     return alt.Scale(domain=names, range=[PALETTE[i % len(PALETTE)] for i in range(len(names))])
 
 
-def test_accuracies(document: Document) -> Any:
+def test_scores(document: Document) -> Any:
     """All seeds as points, with each recipe's mean and its interval."""
-    comparison = document.comparison
+    comparison, scale = document.comparison, document.units.scale
     order = [summary.recipe for summary in comparison.recipes]
     seeds = [
-        {"recipe": s.recipe, "seed": seed, "accuracy": 100 * accuracy, "offset": (i % 5 - 2) / 2}
+        {"recipe": s.recipe, "seed": seed, "score": scale * score, "offset": (i % 5 - 2) / 2}
         for s in comparison.recipes
-        for i, (seed, accuracy) in enumerate(zip(s.seeds, s.test, strict=True))
+        for i, (seed, score) in enumerate(zip(s.seeds, s.test, strict=True))
     ]
     means = [
         {
             "recipe": s.recipe,
-            "mean": 100 * s.test_mean.mean,
-            "low": 100 * s.test_mean.low,
-            "high": 100 * s.test_mean.high,
+            "mean": scale * s.test_mean.mean,
+            "low": scale * s.test_mean.low,
+            "high": scale * s.test_mean.high,
         }
         for s in comparison.recipes
     ]
     colour = alt.Color("recipe:N", scale=_colour(document), legend=None)
     rows = alt.Y("recipe:N", sort=order, title=None)
-    axis = alt.X("accuracy:Q", title="test accuracy in %, one point per seed", scale=alt.Scale(zero=False, nice=True))
+    title = f"test {document.units.heading}, one point per seed"
+    axis = alt.X("score:Q", title=title, scale=alt.Scale(zero=False, nice=True))
     dots = (
         alt.Chart(alt.Data(values=seeds))
         .mark_circle(size=38, opacity=0.45)
@@ -79,51 +80,60 @@ def test_accuracies(document: Document) -> Any:
     return (dots + bars + centre).properties(width=WIDTH, height=46 * len(order))
 
 
-def differences(document: Document) -> Any:
-    """Differences from the baseline with their intervals, and the line of no difference."""
+def improvements(document: Document) -> Any:
+    """Improvements on the baseline with their simultaneous intervals, and the zone of no importance around zero."""
+    units, comparison = document.units, document.comparison
+    judged = [(s.recipe, s.verdict) for s in comparison.recipes if s.verdict is not None]
     values = [
         {
-            "recipe": s.recipe,
-            "mean": 100 * s.difference.mean,
-            "low": 100 * s.difference.low,
-            "high": 100 * s.difference.high,
-            "said": points(s.difference.mean),
+            "recipe": recipe,
+            "mean": units.scale * verdict.interval.mean,
+            "low": units.scale * verdict.interval.low,
+            "high": units.scale * verdict.interval.high,
+            "said": f"{units.change(verdict.interval.mean)}: {verdict.kind}",
         }
-        for s in document.comparison.recipes
-        if s.difference is not None
+        for recipe, verdict in judged
     ]
-    title = f"test accuracy minus that of {document.comparison.baseline}, in percentage points (95 % over seeds)"
+    unit = "percentage points" if units.in_points else units.name
+    title = f"improvement of test {units.name} on {comparison.baseline}, in {unit} (95 %, all together)"
+    delta = units.scale * judged[0][1].smallest_effect
     rows = alt.Y("recipe:N", sort=[value["recipe"] for value in values], title=None)
     colour = alt.Color("recipe:N", scale=_colour(document), legend=None)
     base = alt.Chart(alt.Data(values=values))
+    zone = alt.Chart(alt.Data(values=[{"from": -delta, "to": delta}])).mark_rect(color="#888888", opacity=0.18)
+    zone = zone.encode(x="from:Q", x2="to:Q")
     zero = alt.Chart(alt.Data(values=[{"x": 0}])).mark_rule(strokeDash=[4, 3], color="#888888").encode(x="x:Q")
     interval = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=title), x2="high:Q", y=rows, color=colour)
     centre = base.mark_point(shape="diamond", size=110, filled=True, opacity=1).encode(x="mean:Q", y=rows, color=colour)
     label = base.mark_text(dy=-12, color=INK, fontSize=12).encode(x="mean:Q", y=rows, text="said:N")
-    return (zero + interval + centre + label).properties(width=WIDTH, height=46 * max(1, len(values)))
+    return (zone + zero + interval + centre + label).properties(width=WIDTH, height=46 * max(1, len(values)))
 
 
 def learning_curves(document: Document) -> Any:
-    """Mean accuracy by epoch with a band from the 10th to the 90th percentile over seeds."""
+    """The metric by epoch, mean with a band from the 10th to the 90th percentile over seeds."""
+    units = document.units
     values = [
         {
             "recipe": curve.recipe,
             "part": curve.part,
             "epoch": epoch + 1,
-            "mean": 100 * curve.mean[epoch],
-            "low": 100 * curve.low[epoch],
-            "high": 100 * curve.high[epoch],
+            "mean": units.scale * curve.mean[epoch],
+            "low": units.scale * curve.low[epoch],
+            "high": units.scale * curve.high[epoch],
         }
         for curve in document.curves
         for epoch in range(len(curve.mean))
     ]
     colour = alt.Color("recipe:N", scale=_colour(document), title=None, legend=alt.Legend(orient="bottom"))
     epoch = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False))
-    lowest = min(min(curve.low[len(curve.low) // 10 :]) for curve in document.curves)
-    scale = alt.Scale(domain=[max(0.0, 100 * lowest - 2.0), 100.5], nice=False)
+    settled = len(document.curves[0].low) // 10  # the first epochs are far away and would flatten the rest
+    lowest = units.scale * min(min(curve.low[settled:]) for curve in document.curves)
+    highest = units.scale * max(max(curve.high[settled:]) for curve in document.curves)
+    domain = [max(0.0, lowest - 2.0), 100.5] if units.in_points else [lowest, highest]
+    scale = alt.Scale(domain=domain, nice=not units.in_points, zero=False)
     base = alt.Chart()
     band = base.mark_area(opacity=0.15, clip=True).encode(
-        x=epoch, y=alt.Y("low:Q", title="accuracy in %", scale=scale), y2="high:Q", color=colour
+        x=epoch, y=alt.Y("low:Q", title=units.heading, scale=scale), y2="high:Q", color=colour
     )
     line = base.mark_line(strokeWidth=2, clip=True).encode(x=epoch, y=alt.Y("mean:Q", scale=scale), color=colour)
     half = (WIDTH - 40) / 2
@@ -136,18 +146,15 @@ def learning_curves(document: Document) -> Any:
 
 def descriptions(document: Document) -> dict[str, str]:
     """What each chart shows, in words, for readers who do not see it."""
+    units, comparison = document.units, document.comparison
     seeds = "; ".join(
-        f"{s.recipe}: mean {percent(s.test_mean.mean)} %, from {percent(min(s.test))} to {percent(max(s.test))}"
-        for s in document.comparison.recipes
+        f"{s.recipe}: mean {units.said(s.test_mean.mean)}, "
+        f"from {units.score(min(s.test))} to {units.score(max(s.test))}"
+        for s in comparison.recipes
     )
-    gaps = "; ".join(
-        f"{s.recipe}: {points(s.difference.mean)} points, {points(s.difference.low)} to {points(s.difference.high)}"
-        for s in document.comparison.recipes
-        if s.difference is not None
-    )
-    ends = "; ".join(f"{c.recipe} {c.part}: {percent(c.mean[-1])} %" for c in document.curves)
+    ends = "; ".join(f"{c.recipe} {c.part}: {units.said(c.mean[-1])}" for c in document.curves)
     return {
-        "test_accuracies": f"Test accuracy of every run. {seeds}.",
-        "differences": f"Differences from {document.comparison.baseline} with 95 % intervals. {gaps or 'none'}.",
-        "learning_curves": f"Accuracy by epoch, mean and band over seeds. In the last epoch: {ends}.",
+        "test_scores": f"Test {units.name} of every run. {seeds}.",
+        "improvements": f"Improvements on {comparison.baseline}. {'; '.join(document.verdicts)}.",
+        "learning_curves": f"{units.name} by epoch, mean and band over seeds. In the last epoch: {ends}.",
     }

@@ -5,35 +5,38 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from kohort.report.document import difference_in_words, percent
+from kohort.report.document import improvement_in_words, units_of
 from kohort.statistics.comparison import Comparison
 
 
 def table(comparison: Comparison) -> Table:
     """The comparison, a row per recipe; accuracies in percent."""
+    units = units_of(comparison)
     n = max(summary.test_mean.n for summary in comparison.recipes)
     shown = Table(
-        title=f"Test accuracy in %: {n} seeds, {comparison.test_rows} test rows",
+        title=Text(f"Test {units.heading}: {n} seed{'s' if n > 1 else ''}, {comparison.test_rows} test rows"),
         title_justify="left",
         box=None,
     )
     shown.add_column("recipe")
     for heading in (
         "test mean ± sd",
-        f"difference from {comparison.baseline} (95 %)",
+        f"improvement on {comparison.baseline} (95 %)",
         "best val epoch",
         "train, last epoch",
     ):
         shown.add_column(Text(heading), justify="right")
+    shown.add_column("verdict")
     if any(summary.diverged for summary in comparison.recipes):
         shown.add_column("diverged", justify="right")
     for summary in comparison.recipes:
         cells = [
             Text(summary.recipe),  # a name is data, never markup
-            f"{percent(summary.test_mean.mean)} ± {percent(summary.test_spread)}",
-            difference_in_words(summary),
-            percent(mean(summary.best_validation)),
-            percent(mean(summary.train)),
+            f"{units.score(summary.test_mean.mean)} ± {units.score(summary.test_spread)}",
+            improvement_in_words(summary, units),
+            units.score(mean(summary.best_validation)),
+            units.score(mean(summary.train)),
+            "" if summary.verdict is None else summary.verdict.kind,
         ]
         if len(shown.columns) > len(cells):
             cells.append(f"{summary.diverged} of {summary.test_mean.n}")

@@ -425,6 +425,10 @@ def _writer(verdict: Verdict):
     digits = max(0, 1 - int(np.floor(np.log10(width))))
     if verdict.in_points:
         digits = min(max(1, digits if width < 0.5 else 1), 3)
+    nearest = min(abs(scale * verdict.interval.low), abs(scale * verdict.interval.high))
+    if verdict.kind in ("helps", "hurts"):
+        while nearest > 0.0 and round(nearest, digits) == 0.0 and digits < 6:
+            digits += 1  # an interval that leaves 0 out should not seem to touch it
 
     def write(value: float, signed: bool = False) -> str:
         rounded = round(scale * value, digits) + 0.0  # + 0.0: no "−0.0"
