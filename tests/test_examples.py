@@ -36,11 +36,12 @@ def test_an_example_says_what_it_promises(path: Path) -> None:
 
 
 def test_the_readmes_example_runs() -> None:
-    code, check = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    code, check, study = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 12
-    said = said_by(code + check)
+    said = said_by(code + check + study)
     assert re.search(r"<60 runs of 3 recipes .* 0\.[89]\d+ <Sequential", said)
     assert "3 members beside fit: every member is what fit gives." in said
+    assert re.search(r"batchnorm(:| helps| hurts| ).*, 357 test rows\)|batchnorm: .*settle this", said)
 
 
 def test_the_readmes_speed_is_the_benchmarks_last_result() -> None:

@@ -62,9 +62,9 @@ def measure(metric: Any, y: np.ndarray, outputs: int) -> Measure:
             f"metric={metric!r} holds the penalties of the recipes that are compared, so it cannot judge between them. "
             "Name the loss without them, for instance metric='sparse_categorical_crossentropy'."
         )
-    shape = jnp.zeros((2, outputs), jnp.float32)
+    shape = np.zeros((2, outputs), np.float32)
     try:
-        found = get_metric(metric, jnp.asarray(y[:2]), shape)
+        found = get_metric(metric, y[:2], shape)
         own: Any = found() if isinstance(found, type) else found
     except (ValueError, TypeError) as error:
         raise DataError(f"metric must be a Keras metric. Got {metric!r}: {str(error).splitlines()[0]}") from error
