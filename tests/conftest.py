@@ -22,7 +22,9 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(autouse=True)
 def _names_begin_anew(request: pytest.FixtureRequest) -> None:
     """Clears what Keras keeps, which takes a third of a second: not where no model is made."""
-    if not request.module.__name__.startswith(("tests.test_statistics", "tests.test_architecture")):
+    if not request.module.__name__.startswith(
+        ("tests.test_statistics", "tests.test_scores", "tests.test_architecture")
+    ):
         keras.backend.clear_session()
 
 

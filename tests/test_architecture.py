@@ -20,14 +20,16 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "elsewhere": {"cohort", "recipes", "fitting"},
     "study": {"data", "recipes", "cohort", "training", "statistics"},
     "statistics": set(),
+    "scores": {"statistics"},
     "report": {"statistics"},
-    "cli": {"data", "recipes", "cohort", "checking", "study", "statistics", "report"},
+    "cli": {"data", "recipes", "cohort", "checking", "study", "statistics", "scores", "report"},
 }
 DOORS = {  # a dependency -> where alone it may be imported
     "jax": {"cohort", "study"},
     "keras": {"cohort", "recipes", "training", "fitting", "checking", "elsewhere", "study"},
     "sklearn": {"data"},
     "scipy": {"statistics"},
+    "polars": {"scores"},
     "altair": {"report"},
     "vl_convert": {"report"},
     "jinja2": {"report"},

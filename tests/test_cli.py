@@ -32,7 +32,7 @@ def test_help_is_instant_and_names_the_commands() -> None:
     assert "doctor" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["compare", "doctor"])
+@pytest.mark.parametrize("command", ["compare", "verdict", "check", "doctor"])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     done = kohort_(command, "--help")
     assert done.returncode == 0

@@ -9,6 +9,7 @@ import kohort
 from kohort.cli.check import check
 from kohort.cli.compare import compare
 from kohort.cli.doctor import doctor
+from kohort.cli.verdict import verdict
 from kohort.errors import KohortError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(compare)
+app.command()(verdict)
 app.command()(check)
 app.command()(doctor)
 

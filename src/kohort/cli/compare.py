@@ -2,13 +2,13 @@
 
 import json
 import shlex
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from kohort.cli.printing import finite, print_table
 from kohort.errors import DataError
 
 
@@ -81,7 +81,9 @@ def compare(
     if as_json:
         print(json.dumps(_json(result, comparison), indent=2, allow_nan=False))
     else:
-        _print(comparison)
+        from kohort.report.text import table
+
+        print_table(table(comparison))
     try:
         report.write_text(written, encoding="utf-8")
     except OSError as error:
@@ -107,17 +109,9 @@ def _number(seeds: str) -> int:
         raise DataError(f"--seeds must be a whole number or auto. Got {seeds!r}.") from None
 
 
-def _print(comparison: Any) -> None:
-    from rich.console import Console
-
-    from kohort.report.text import table
-
-    Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table(comparison))
-
-
 def _json(result: Any, comparison: Any) -> dict[str, Any]:
-    """The result as JSON values; a number that is not finite becomes null."""
-    return _finite(
+    """The result as JSON values."""
+    return finite(
         {
             "kohort_json": 1,  # the version of this layout
             "plan": asdict(result.plan),
@@ -134,13 +128,3 @@ def _json(result: Any, comparison: Any) -> dict[str, Any]:
             "ended": result.ended,
         }
     )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not -float("inf") < value < float("inf"):
-        return None
-    return value

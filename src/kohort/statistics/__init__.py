@@ -24,8 +24,10 @@ from kohort.statistics.ranks import RankInterval as RankInterval
 from kohort.statistics.sequential import Decision as Decision
 from kohort.statistics.sequential import next_round as next_round
 from kohort.statistics.spending import Looks as Looks
+from kohort.statistics.table import Column as Column
 from kohort.statistics.table import Paired as Paired
 from kohort.statistics.table import ScoreTable as ScoreTable
+from kohort.statistics.table import table_of_columns as table_of_columns
 from kohort.statistics.table import table_of_rows as table_of_rows
 from kohort.statistics.table import table_of_scores as table_of_scores
 from kohort.statistics.verdict import Verdict as Verdict

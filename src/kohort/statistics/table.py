@@ -1,9 +1,13 @@
 """The outcome of every run, as one table: recipes × seeds, and where known × test rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+Label = int | str
+"""What a seed or a test row is called."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,7 @@ class ScoreTable:
     """
 
     recipes: tuple[str, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[Label, ...]
     scores: np.ndarray
     rows: np.ndarray | None = None
     metric: str = "accuracy"
@@ -109,11 +113,38 @@ class Paired:
     """
 
     table: ScoreTable
-    dropped: dict[int, tuple[str, ...]]
+    dropped: dict[Label, tuple[str, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column of names, each line's as a number.
+
+    Attributes:
+        names: The names that occur, each once.
+        codes: For each line, the position of its name, int of shape (lines,).
+    """
+
+    names: tuple[Any, ...]
+    codes: np.ndarray
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> "Column":
+        """The column of these values; names in the order in which they first appear."""
+        position: dict[Any, int] = {}
+        codes = np.array([position.setdefault(value, len(position)) for value in values], dtype=np.int64)
+        return cls(tuple(position), codes)
+
+    def sorted(self) -> "Column":
+        """The same column with its names in order, numbers before text."""
+        order = sorted(range(len(self.names)), key=lambda i: (isinstance(self.names[i], str), self.names[i]))
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        return Column(tuple(self.names[i] for i in order), rank[self.codes])
 
 
 def table_of_scores(
-    records: Iterable[tuple[str, int, float]],
+    records: Iterable[tuple[str, Label, float]],
     *,
     metric: str = "accuracy",
     greater_is_better: bool = True,
@@ -132,19 +163,21 @@ def table_of_scores(
     Raises:
         ValueError: A run appears twice, a score is not finite, or no seed is shared by all recipes.
     """
-    scores: dict[tuple[str, int], float] = {}
-    for recipe, seed, score in records:
-        if (recipe, seed) in scores:
-            raise ValueError(f"each run must appear once. Got recipe {recipe!r}, seed {seed} twice.")
-        scores[recipe, seed] = score
-    recipes, seeds, dropped = _shared(scores)
-    values = np.array([[scores[recipe, seed] for seed in seeds] for recipe in recipes], dtype=np.float64)
-    table = ScoreTable(recipes, seeds, values, None, metric, greater_is_better, train_rows, test_rows)
-    return Paired(table, dropped)
+    given = list(records)
+    recipe, seed, score = ([record[i] for record in given] for i in range(3))
+    return table_of_columns(
+        Column.of(recipe),
+        Column.of(seed),
+        np.array(score, dtype=np.float64),
+        metric=metric,
+        greater_is_better=greater_is_better,
+        train_rows=train_rows,
+        test_rows=test_rows,
+    )
 
 
 def table_of_rows(
-    records: Iterable[tuple[str, int, int | str, float]],
+    records: Iterable[tuple[str, Label, Label, float]],
     *,
     metric: str = "accuracy",
     greater_is_better: bool = True,
@@ -161,43 +194,102 @@ def table_of_rows(
     Raises:
         ValueError: A cell appears twice or is missing, an outcome is not finite, or no seed is shared.
     """
-    runs: dict[tuple[str, int], dict[int | str, float]] = {}
-    for recipe, seed, row, outcome in records:
-        own = runs.setdefault((recipe, seed), {})
-        if row in own:
-            raise ValueError(f"each cell must appear once. Got recipe {recipe!r}, seed {seed}, row {row} twice.")
-        own[row] = outcome
-    recipes, seeds, dropped = _shared(runs)
-    shared = [runs[recipe, seed] for recipe in recipes for seed in seeds]
-    names = sorted(set().union(*shared), key=lambda row: (isinstance(row, str), row))
-    for recipe in recipes:
-        for seed in seeds:
-            missing = next((row for row in names if row not in runs[recipe, seed]), None)
-            if missing is not None:
-                raise ValueError(
-                    f"every run must be scored on the same test rows. Got none of recipe {recipe!r}, seed {seed} for "
-                    f"row {missing}, which another run has."
-                )
-    rows = np.array([[[runs[r, s][row] for row in names] for s in seeds] for r in recipes], dtype=np.float64)
-    return Paired(
-        ScoreTable(recipes, seeds, rows.mean(axis=2), rows, metric, greater_is_better, train_rows),
-        dropped,
+    given = list(records)
+    recipe, seed, row, outcome = ([record[i] for record in given] for i in range(4))
+    return table_of_columns(
+        Column.of(recipe),
+        Column.of(seed),
+        np.array(outcome, dtype=np.float64),
+        Column.of(row),
+        metric=metric,
+        greater_is_better=greater_is_better,
+        train_rows=train_rows,
     )
 
 
-def _shared(
-    runs: Mapping[tuple[str, int], object],
-) -> tuple[tuple[str, ...], tuple[int, ...], dict[int, tuple[str, ...]]]:
-    recipes = tuple(dict.fromkeys(recipe for recipe, _ in runs))
-    every = sorted({seed for _, seed in runs})
-    lacking = {seed: tuple(recipe for recipe in recipes if (recipe, seed) not in runs) for seed in every}
-    seeds = tuple(seed for seed in every if not lacking[seed])
-    if not seeds:
+def table_of_columns(
+    recipe: Column,
+    seed: Column,
+    score: np.ndarray,
+    row: Column | None = None,
+    *,
+    metric: str = "accuracy",
+    greater_is_better: bool = True,
+    train_rows: int | None = None,
+    test_rows: int | None = None,
+) -> Paired:
+    """Builds a table from columns, one line a run, or one line a run and test row.
+
+    Args:
+        recipe: The recipe of each line.
+        seed: The seed of each line.
+        score: The score, or the row's outcome, of shape (lines,).
+        row: The test row of each line; None where a line is a run.
+        metric: What the score is.
+        greater_is_better: Whether a recipe wants it high.
+        train_rows: How many rows a run trained on.
+        test_rows: How many rows a score is taken from, where `row` is None.
+
+    Raises:
+        ValueError: A line appears twice or is missing, a score is not finite, or no seed is shared by all recipes.
+    """
+    seed = seed.sorted()
+    run = recipe.codes * len(seed.names) + seed.codes
+    shape = (len(recipe.names), len(seed.names))
+    lines = np.bincount(run, minlength=shape[0] * shape[1]).reshape(shape)
+    if row is None and lines.max(initial=0) > 1:
+        one, other = np.argwhere(lines > 1)[0]
         raise ValueError(
-            f"recipes must share seeds, at which they are compared. Got {len(recipes)} recipes "
-            f"({', '.join(recipes)}) without a seed that all have; run each recipe with the same seeds."
+            f"each run must appear once. Got recipe {recipe.names[one]!r}, seed {seed.names[other]} twice."
         )
-    return recipes, seeds, {seed: without for seed, without in lacking.items() if without}
+    shared: np.ndarray = np.all(lines > 0, axis=0, keepdims=True)[0]
+    if not shared.any():
+        raise ValueError(
+            f"recipes must share seeds, at which they are compared. Got {len(recipe.names)} recipes "
+            f"({', '.join(map(str, recipe.names))}) without a seed that all have; run each recipe with the same seeds."
+        )
+    dropped = {
+        seed.names[s]: tuple(name for name, count in zip(recipe.names, lines[:, s], strict=True) if not count)
+        for s in np.flatnonzero(~shared)
+    }
+    seeds = tuple(name for name, kept in zip(seed.names, shared, strict=True) if kept)
+    kept = shared[seed.codes]
+    place = np.cumsum(shared) - 1  # where a shared seed stands among them
+    size = (len(recipe.names), len(seeds))
+    cell = recipe.codes[kept] * size[1] + place[seed.codes[kept]]
+    options = (metric, greater_is_better, train_rows)
+    if row is None:
+        scores = np.empty(size[0] * size[1])
+        scores[cell] = score[kept]
+        return Paired(ScoreTable(recipe.names, seeds, scores.reshape(size), None, *options, test_rows), dropped)
+    rows = _cells(recipe, seeds, cell, row.sorted(), kept, score)
+    return Paired(ScoreTable(recipe.names, seeds, rows.mean(axis=2), rows, *options), dropped)
+
+
+def _cells(
+    recipe: Column, seeds: tuple[Label, ...], run: np.ndarray, row: Column, kept: np.ndarray, score: np.ndarray
+) -> np.ndarray:
+    """Outcomes of shape (recipes, seeds, rows); `run` numbers the kept lines' runs."""
+    used, where = np.unique(row.codes[kept], return_inverse=True)
+    key = run * len(used) + where
+    order = np.argsort(key, kind="stable")
+    runs = len(recipe.names) * len(seeds)
+    twice = np.flatnonzero(key[order][1:] == key[order][:-1])
+
+    def told(number: Any) -> str:
+        return f"recipe {recipe.names[number // len(seeds)]!r}, seed {seeds[number % len(seeds)]}"
+
+    if len(twice):
+        at = order[twice[0]]
+        raise ValueError(f"each cell must appear once. Got {told(run[at])}, row {row.names[used[where[at]]]} twice.")
+    short = np.flatnonzero(np.bincount(run, minlength=runs) < len(used))
+    if len(short):
+        missing = np.setdiff1d(np.arange(len(used)), where[run == short[0]])[0]
+        raise ValueError(
+            f"every run must be scored on the same test rows. Got none of {told(short[0])} for "
+            f"row {row.names[used[missing]]}, which another run has."
+        )
+    return score[kept][order].reshape(len(recipe.names), len(seeds), len(used))
 
 
 def contrasts_with(baseline: int, recipes: int) -> np.ndarray:
