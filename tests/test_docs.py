@@ -1,5 +1,6 @@
 """Pages of the documentation that are made from code say what the code says."""
 
+from benchmarks import tables
 from tests.subjects import SUBJECTS
 from tests.subjects.table import HEADINGS, MEANINGS, PAGE, page
 
@@ -18,3 +19,7 @@ def test_every_subject_is_in_the_table_once() -> None:
     names = [(subject.group, subject.feature) for subject in SUBJECTS]
     assert len(set(names)) == len(names) >= 80
     assert all(subject.why for subject in SUBJECTS if subject.status != "same" or subject.tolerance != 1e-5)
+
+
+def test_the_table_of_verdicts_is_that_of_the_last_results() -> None:
+    assert tables.PAGE.read_text("utf-8") == tables.page(), "run python -m benchmarks.tables"

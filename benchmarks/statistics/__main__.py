@@ -9,17 +9,12 @@ as it is with more, and a study costs a tenth.
 """
 
 import argparse
-import json
 import multiprocessing
 import os
-import platform
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one process a core
@@ -28,10 +23,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from scipy import stats
 
+from benchmarks.statistics.record import record, shown
 from benchmarks.statistics.world import World, first_seeds
 from kohort.statistics import Looks, Verdicts, judge, mean_interval, next_round
 
-RESULTS = Path(__file__).parents[1] / "results" / "statistics"
 STUDIES = 2_000
 Counts = dict[str, list[float]]
 
@@ -190,37 +185,7 @@ def simulate(name: str, studies: int, pool: Any) -> dict[str, Any]:
     for said in pool.imap(counts, [(name, number) for number in range(studies)], chunksize=50):
         for what, values in said.items():
             counted[what] += values
-    rates = {}
-    for what, values in counted.items():
-        n, total = len(values), float(np.sum(values))
-        if set(values) <= {0, 1}:
-            hits = int(total)
-            low = float(stats.beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0
-            high = float(stats.beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
-            rates[what] = {"rate": hits / n, "low": low, "high": high, "hits": hits, "n": n}
-        else:
-            interval = mean_interval(values)
-            rates[what] = {"mean": interval.mean, "low": interval.low, "high": interval.high, "n": n}
-    result = {
-        "scenario": name,
-        "studies": studies,
-        "date": date.today().isoformat(),
-        "versions": {p: metadata.version(p) for p in ("numpy", "scipy")} | {"python": platform.python_version()},
-        "seconds": round(time.perf_counter() - begun, 1),
-        "rates": rates,
-    }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    return result
-
-
-def shown(result: dict[str, Any]) -> str:
-    """A scenario's rates, a line each."""
-    lines = [f"{result['scenario']}: {result['studies']} studies, {result['seconds']} s"]
-    for what, rate in result["rates"].items():
-        value = rate.get("rate", rate.get("mean"))
-        lines.append(f"  {what:42} {value:7.4f}  ({rate['low']:.4f} to {rate['high']:.4f}, n = {rate['n']})")
-    return "\n".join(lines)
+    return record(name, studies, time.perf_counter() - begun, counted)
 
 
 def main() -> None:

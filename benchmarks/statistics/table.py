@@ -77,6 +77,18 @@ def section() -> str:
         own = result(f"auto_{kind}")
         cells = [*(rate(own, c) for c in columns), f"{own['seeds_at_stopping']['mean']:.1f}"]
         lines.append(f"| {kind} | " + " | ".join(cells) + f" | {rate(own, 'all_settled_at_stopping')} |")
+    own = result("trained_aa")
+    lines += [
+        "",
+        "**Networks that were really trained**: 400 pairs, each on data of its own, both arms the same recipe, 10 seeds "
+        "an arm, 184 test rows; shared splits, training seeds of their own. How often a difference is seen, in per cent "
+        "(`python -m benchmarks.statistics.trained`).",
+        "",
+        "| P | S, sign flips | S, interval | best epoch of one seed, by half a point |",
+        "| --- | --- | --- | --- |",
+        f"| {rate(own, 'P_interval_without_0')} | {rate(own, 'S_sign_flip_p_below_0.05')} | "
+        f"{rate(own, 'S_interval_without_0')} | {rate(own, 'best_epoch_of_one_seed_differs_by_half_a_point')} |",
+    ]
     speed = json.loads((RESULTS / "speed.json").read_text(encoding="utf-8"))
     lines += [
         "",

@@ -1,0 +1,70 @@
+"""Writes the README's table of verdicts from the committed results of `benchmarks/verdicts.py`.
+
+python -m benchmarks.tables
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "verdicts"
+PAGE = ROOT / "README.md"
+BEGIN, END = "<!-- verdicts -->\n", "<!-- /verdicts -->"
+ORDER = ("digits", "wdbc", "credit_g", "mnist1d", "adult")
+
+
+def points(share: float) -> str:
+    """Percentage points with one digit, or two where one would show nothing."""
+    value = 100 * share
+    digits = 1 if abs(value) >= 0.05 else 2
+    return "0.0" if abs(value) < 0.005 else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def span(values: list[float]) -> str:
+    mean, low, high = map(points, values)
+    return f"{mean} ({low} to {high})"
+
+
+def cell(recipe: dict[str, Any]) -> str:
+    kind = {"no difference that matters": "no difference", "not enough evidence": "open"}.get(
+        recipe["verdict"], recipe["verdict"]
+    )
+    return f"{kind} {span(recipe['improvement'])}"
+
+
+def row(result: dict[str, Any]) -> str:
+    recipes = list(result["recipes"].values())
+    wrong = round(result["naive pick differs"] * result["seeds"])
+    cells = [
+        f"{result['data']} ({result['rows']['train']:,} / {result['rows']['test']:,})",
+        f"{100 * recipes[0]['test'][0]:.1f}",
+        *(cell(recipe) for recipe in recipes[1:]),
+        span(recipes[0]["optimism"]),
+        f"{wrong} of {result['seeds']}; {span(result['regret'])}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def section() -> str:
+    results = [json.loads((RESULTS / f"{name}.json").read_text("utf-8")) for name in ORDER]
+    names = [list(results[0]["recipes"])[i] for i in (1, 2, 3)]
+    heads = [
+        "data (train / test rows)",
+        "none, %",
+        *names,
+        "best epoch of `none` promises",
+        "naive pick is not the best; costs",
+    ]
+    return "\n".join([f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *map(row, results), ""])
+
+
+def page() -> str:
+    """The README with its table made anew."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}{section()}{END}{rest.split(END)[1]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
