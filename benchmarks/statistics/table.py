@@ -80,8 +80,9 @@ def section() -> str:
     own = result("trained_aa")
     lines += [
         "",
-        "**Networks that were really trained**: 400 pairs, each on data of its own, both arms the same recipe, 10 seeds "
-        "an arm, 184 test rows; shared splits, training seeds of their own. How often a difference is seen, in per cent "
+        "**Networks that were really trained**: 400 pairs, each on data of its own, both arms the same recipe, 10 "
+        "seeds an arm, 184 test rows; shared splits, training seeds of their own. How often a difference is seen, in "
+        "per cent "
         "(`python -m benchmarks.statistics.trained`).",
         "",
         "| P | S, sign flips | S, interval | best epoch of one seed, by half a point |",
