@@ -11,6 +11,7 @@ from scipy.stats import multivariate_normal
 from kohort.statistics import Components, Decision, Looks, ScoreTable, confidence_sequence, judge, next_round
 from kohort.statistics.estimates import FEW_ROWS, Estimates
 from kohort.statistics.population import mean_squares
+from kohort.statistics.power import Settlement, settlement, settling_seeds
 from kohort.statistics.spending import LookDraws, look_draws
 from kohort.statistics.verdict import _information, _nominal_at_look
 
@@ -231,3 +232,28 @@ def test_it_holds_at_every_number_of_seeds() -> None:
         ends = [confidence_sequence(x[:n], 0.9) for n in range(2, 61)]
         missed += any(not end.low <= 1.0 <= end.high for end in ends)
     assert 0.01 < missed / 800 < 0.1  # α = 0.1 over all n without end
+
+
+@pytest.mark.parametrize("with_rows", [True, False])
+def test_a_forecast_is_made_at_the_level_of_the_last_look(with_rows: bool) -> None:
+    """The first of four looks errs with 0.1 %: at that level nothing seems within reach, at the last look's it is."""
+    draw = np.random.default_rng(4)
+    rate = np.array([0.80, 0.83])[:, None, None] + 0.02 * draw.normal(size=(2, 6, 1))
+    rows = (draw.random((2, 6, 250)) < rate).astype(float)
+    table = ScoreTable(("none", "a"), tuple(range(6)), rows.mean(axis=2), rows if with_rows else None)
+    looks = Looks((6, 10, 20, 40))
+    assert looks.left_for_last(0.05) == pytest.approx(0.05 * (1 - 0.25))
+    assert Looks((6,)).left_for_last(0.05) == 0.05
+    verdict = judge(table, "none", looks=looks, resamples=500)["a"]
+    assert verdict.kind == "not enough evidence"
+    if with_rows:
+        assert verdict.components is not None
+        expected = settlement(verdict.estimate, 0.005, verdict.components, 6, 250, 0.0375)
+    else:
+        spread = float((table.scores[1] - table.scores[0]).var(ddof=1))
+        expected = Settlement(settling_seeds(verdict.estimate, 0.005, spread, 6, 0.0375), None)
+    assert verdict.settlement == expected
+    assert expected.seeds is not None
+    single = judge(table, "none", resamples=500)["a"].settlement
+    assert single is not None
+    assert single != expected  # at 5 % rather than what is left for the last look

@@ -59,6 +59,10 @@ class Looks:
         """The error rate spent when look number `look` (from 0) has been taken: α · (its share of the budget)²."""
         return alpha * (self.seeds[look] / self.seeds[-1]) ** 2 if look >= 0 else 0.0
 
+    def left_for_last(self, alpha: float) -> float:
+        """The error rate that the last look of the schedule may spend."""
+        return alpha - self.spent(alpha, len(self.seeds) - 2)
+
     def taken(self, nominal: float) -> "Looks":
         """The same schedule with one more look taken."""
         return replace(self, nominal=(*self.nominal, nominal))

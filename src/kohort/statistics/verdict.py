@@ -221,6 +221,8 @@ def judge(
         s_intervals = [confidence_sequence(scores[one] - scores[other], each) for one, other in contrasts]
     flips = sign_flips(scores[contrasts[:, 0]] - scores[at], resamples, stream(4))
     half = estimates.half_widths(nominal)
+    # a forecast is about the looks to come, the last of which may err more often than this one
+    ahead = nominal if looks is None else max(nominal, looks.left_for_last(alpha) / len(contrasts))
     if not in_p and not resplit_test:
         adjusted = flips.adjusted if looks is None else adjusted
     holm_p = holm(p) if np.isfinite(p).all() else p
@@ -250,7 +252,7 @@ def judge(
                 smallest_effect=delta,
                 components=components,
                 settlement=_settlement(
-                    kind, table, interval, delta, components, over_seeds, index, nominal, test_to_train
+                    kind, table, interval, delta, components, over_seeds, index, ahead, test_to_train
                 ),
                 seeds=seeds,
                 rows=table.n_rows,
