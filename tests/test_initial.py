@@ -20,6 +20,19 @@ def test_a_quick_draw_has_the_bits_of_keras(kind: type, shape: tuple[int, ...]) 
         assert np.std(quick) > 0
 
 
+def test_what_an_initialiser_was_told_counts() -> None:
+    """Attention layers tell which axes of a kernel are inputs; nothing of a first draw may serve for another."""
+    shape = (4, 2, 3)
+    plain = keras.initializers.GlorotUniform(seed=3)
+    attention = keras.initializers.GlorotUniform(seed=3, input_axes=(0,), output_axes=(1, 2))
+    changed = keras.initializers.GlorotUniform(seed=3)
+    changed.scale = 9.0
+    drawn_ = [np.asarray(drawn(own, shape, "float32")) for own in (plain, attention, changed, plain)]
+    for own, quick in zip((plain, attention, changed, plain), drawn_, strict=True):
+        assert quick.tobytes() == np.asarray(own(shape, dtype="float32")).tobytes()
+    assert len({values.tobytes() for values in drawn_}) == 3
+
+
 @pytest.mark.parametrize("kind", CONSTANTS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_constant_is_that_of_keras(kind: type, shape: tuple[int, ...]) -> None:

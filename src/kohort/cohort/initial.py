@@ -5,6 +5,7 @@ some 1.5 s for the first network of a process. Here the draw of a shape is one f
 little effort, and its bits are the same (`tests/test_initial.py`); a constant needs no compiling at all.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -71,11 +72,13 @@ def _quickly(initialiser: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     seed = getattr(initialiser, "seed", None)
     if kind not in SCALED or type(seed) is not int or not 0 <= seed < 2**32:
         return None
-    key = (kind, shape)
+    options = {name: value for name, value in vars(initialiser).items() if name not in ("seed", "_init_seed")}
+    key = (kind, shape, repr(sorted(options.items())))  # attention layers say which axes are inputs
     if key not in _compiled:
+        same = copy.copy(initialiser)
 
         def draw(seed: Any) -> Any:
-            own = kind(seed=0)
+            own = copy.copy(same)
             own.seed = seed  # Keras takes an array for the state of a seed generator
             return own(shape, dtype=dtype)
 
