@@ -72,6 +72,51 @@ def test_an_outcome_tells_what_the_metric_loses_without_the_row(name: str) -> No
     assert np.ptp(outcomes) > 0.5
 
 
+TWO = np.concatenate([1.0 - CHANCE, CHANCE], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "seen"),
+    [
+        ("auc", BINARY[:, None], CHANCE),
+        ("Precision", BINARY[:, None], CHANCE),
+        ("binary_accuracy", BINARY[:, None], CHANCE),
+        ("F1Score", np.eye(2)[BINARY], TWO),
+        ("categorical_crossentropy", np.eye(2)[BINARY], TWO),
+        ("mse", np.eye(2)[BINARY], TWO),
+    ],
+)
+def test_metrics_see_class_numbers_and_two_probabilities_in_their_own_way(
+    metric: str, labels: np.ndarray, seen: np.ndarray
+) -> None:
+    own: Any = keras.metrics.get(metric)
+    own = keras.metrics.MeanMetricWrapper(own) if not isinstance(own, keras.metrics.Metric) else own
+    own.update_state(labels.astype(np.float32), seen)
+    outcomes = measure(metric, BINARY, 2).outcomes(BINARY, TWO)
+    assert np.mean(outcomes, dtype=np.float64) == pytest.approx(float(np.mean(np.asarray(own.result()))), abs=2e-6)
+
+
+def test_auc_of_three_classes_is_that_of_all_one_against_the_rest() -> None:
+    own = keras.metrics.AUC()
+    own.update_state(ONE_HOT, SHARES)
+    outcomes = measure("auc", CLASSES, 3).outcomes(CLASSES, SHARES)
+    assert outcomes.mean() == pytest.approx(float(np.asarray(own.result())), abs=2e-6)
+
+
+class Failing(keras.metrics.Mean):
+    _direction = "up"
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # pyright: ignore
+        raise ValueError("only images")
+
+
+def test_a_metric_that_fails_is_refused_before_anything_trains() -> None:
+    with pytest.raises(
+        NotSupportedError, match=r"metric 'failing' cannot be taken row by row: ValueError: only images"
+    ):
+        measure(Failing(name="failing"), CLASSES, 3)
+
+
 def test_accuracy_is_right_or_wrong() -> None:
     outcomes = measure("accuracy", CLASSES, 3).outcomes(CLASSES, SHARES)
     np.testing.assert_array_equal(outcomes, (SHARES.argmax(axis=1) == CLASSES).astype(np.float32))
@@ -104,7 +149,7 @@ def test_a_loss_with_penalties_is_refused(metric: str) -> None:
 
 
 def test_what_is_no_metric_is_refused() -> None:
-    with pytest.raises(DataError, match=r"metric must be a Keras metric\. Got 'acuracy'"):
+    with pytest.raises(DataError, match=r"metric must be a Keras metric\. Got 'acuracy'.* Did you mean 'Accuracy'"):
         measure("acuracy", CLASSES, 3)
     mean = keras.metrics.Mean(name="mean")
     mean._direction = None

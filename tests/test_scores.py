@@ -144,6 +144,15 @@ def test_the_verdict_is_said_against_none_with_its_ground(file: Path, capsys: py
     assert said(capsys, str(file), "--metric", "accuracy") == text
 
 
+def test_percentages_are_asked_for_a_smallest_effect(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = file.read_text().splitlines()
+    cells = [line.rsplit(",", 1) for line in lines[1:]]
+    file.write_text("\n".join([lines[0], *(f"{run},{100 * float(score):.4f}" for run, score in cells)]))
+    text = said(capsys, str(file), "--metric", "accuracy")
+    assert re.search(r"1 % of the baseline's mean, 0\.80\d\. If scores are percentages, --smallest-effect 0\.5", text)
+    assert "If scores are percentages" not in said(capsys, str(file), "--smallest-effect", "0.5")
+
+
 @pytest.mark.parametrize(
     ("words", "kind"),
     [

@@ -53,6 +53,9 @@ def test_shares_are_told_from_errors() -> None:
     assert not ScoreTable(("a",), (1, 2), score, greater_is_better=False).is_share
     assert not ScoreTable(("a",), (1, 2), score + 0.01).is_share
     assert not ScoreTable(("a",), (1, 2), score - 0.01).is_share
+    assert ScoreTable(("a",), (1, 2), np.array([[0.01, 0.002]])).is_share
+    assert not ScoreTable(("a",), (1, 2), np.array([[0.0099, 0.002]])).is_share  # such as losses of a millionth
+    assert ScoreTable(("a",), (1, 2), np.zeros((1, 2))).is_share
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,12 @@ def verdict(
         shown = [f"{seed} (not of {', '.join(lacking)})" for seed, lacking in list(paired.dropped.items())[:5]]
         more = f" and {len(paired.dropped) - 5} more" if len(paired.dropped) > 5 else ""
         notes.append(f"Left out, since not every recipe has them: seeds {', '.join(shown)}{more}.")
+    if smallest_effect is None and not low and 1.0 < table.scores.max() <= 100.0 and table.scores.min() >= 0.0:
+        delta = f"{verdicts.smallest_effect:.3g}"
+        notes.append(
+            f"The smallest effect that matters is taken for 1 % of the baseline's mean, {delta}. If scores are "
+            "percentages, --smallest-effect 0.5 makes it half a point."
+        )
     if as_json:
         print(json.dumps(_json(verdicts, table, paired.dropped, notes), indent=2, allow_nan=False))
         return

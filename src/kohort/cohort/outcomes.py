@@ -10,10 +10,14 @@ its influence on the score (the infinitesimal jackknife: Jaeckel 1972; Efron 198
 Other Resampling Plans, chapter 6). Of a mean it is the row's own value; for AUC, F1 or R² the outcomes have the score
 as their mean and its sampling error as theirs. Penalties are no part of any of this: a metric sees labels and
 predictions alone.
+
+Networks of a study give a probability for each class, and labels are class numbers. A metric of one probability, such
+as AUC, is shown that of the second of two classes; other metrics of Keras that are not sparse are shown one-hot labels.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import jax
@@ -55,7 +59,7 @@ def measure(metric: Any, y: np.ndarray, outputs: int) -> Measure:
 
     Raises:
         DataError: No metric is called so, or it is a loss of the whole network.
-        NotSupportedError: It does not say which direction is good, or ignores `sample_weight`.
+        NotSupportedError: It does not say which direction is good, or fails on such labels and predictions.
     """
     if metric in ("loss", "val_loss"):
         raise DataError(
@@ -67,8 +71,9 @@ def measure(metric: Any, y: np.ndarray, outputs: int) -> Measure:
         found = get_metric(metric, y[:2], shape)
         own: Any = found() if isinstance(found, type) else found
     except (ValueError, TypeError) as error:
-        raise DataError(f"metric must be a Keras metric. Got {metric!r}: {str(error).splitlines()[0]}") from error
-    if not isinstance(own, keras.metrics.Metric):
+        raise DataError(f"metric must be a Keras metric. Got {metric!r}: {_no_metric(metric, error)}") from error
+    plain = not isinstance(own, keras.metrics.Metric)
+    if plain:
         own = keras.metrics.MeanMetricWrapper(own, name=str(metric))  # a plain function of labels and predictions
     name = metric if isinstance(metric, str) else own.name
     if isinstance(own, keras.metrics.SparseCategoricalAccuracy):
@@ -79,7 +84,66 @@ def measure(metric: Any, y: np.ndarray, outputs: int) -> Measure:
             f"metric {name!r} does not say whether it should be high or low. Set its attribute _direction to 'up' or "
             "'down', as Keras' own metrics do."
         )
-    return Measure(name, direction == "up", _Influence(own, name))
+    numbers = y.ndim == 1 and y.dtype.kind in "iu" and outputs > 1
+    view = _as_it_is if plain or not numbers else _view_of(own, outputs)
+    influence = _Influence(own, name)
+    influence.check(*view(np.arange(2 * outputs, dtype=np.int32) % outputs if numbers else y[:2], _probe(y, outputs)))
+    return Measure(name, direction == "up", lambda y, predicted: influence(*view(y, predicted)))
+
+
+def _no_metric(metric: Any, error: Exception) -> str:
+    names = [name for name in dir(keras.metrics) if isinstance(getattr(keras.metrics, name), type)]
+    lower = {name.lower(): name for name in names}
+    near = get_close_matches(str(metric).lower(), lower, cutoff=0.5) or [n for n in lower if str(metric).lower() in n]
+    guess = f" Did you mean {' or '.join(repr(lower[name]) for name in near[:3])}?" if near else ""
+    return str(error).splitlines()[0] + guess
+
+
+View = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""How a metric is shown labels and predictions."""
+
+OF_THE_SECOND_CLASS = (
+    keras.metrics.AUC,
+    keras.metrics.Precision,
+    keras.metrics.Recall,
+    keras.metrics.SensitivityAtSpecificity,
+    keras.metrics.SpecificityAtSensitivity,
+    keras.metrics.PrecisionAtRecall,
+    keras.metrics.RecallAtPrecision,
+    keras.metrics.TruePositives,
+    keras.metrics.TrueNegatives,
+    keras.metrics.FalsePositives,
+    keras.metrics.FalseNegatives,
+    keras.metrics.BinaryAccuracy,
+    keras.metrics.BinaryCrossentropy,
+)
+"""Metrics of one probability a row. Of two classes they see the second one's."""
+
+
+def _view_of(metric: keras.metrics.Metric, outputs: int) -> View:
+    """How a metric sees class numbers and a probability for each class, which only Keras' sparse metrics take."""
+    kind = type(metric)
+    if not kind.__module__.startswith("keras.") or kind.__name__.startswith("Sparse"):
+        return _as_it_is
+    return _second_class if outputs == 2 and isinstance(metric, OF_THE_SECOND_CLASS) else _one_hot
+
+
+def _as_it_is(y: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return y, predicted
+
+
+def _second_class(y: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return y.astype(np.float32)[:, None], predicted[:, 1:]
+
+
+def _one_hot(y: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.eye(predicted.shape[1], dtype=np.float32)[y], predicted
+
+
+def _probe(y: np.ndarray, outputs: int) -> np.ndarray:
+    """Predictions to look at a metric with."""
+    rows = 2 * outputs if y.ndim == 1 and y.dtype.kind in "iu" and outputs > 1 else len(y[:2])
+    return np.full((rows, outputs), 1.0 / outputs, np.float32)
 
 
 def _right_class(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -98,7 +162,7 @@ class _Influence:
         self._looked_at = False
 
     def __call__(self, y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-        y = y if y.ndim == predicted.ndim else y.reshape(len(y), *[1] * (predicted.ndim - 1))
+        y = self._shaped(y, predicted)
         self._compiled = self._compiled or self._compile(y, predicted)
         rows = len(y)
         score, slopes = self._compiled(np.ones(rows, np.float32), y, predicted)
@@ -108,11 +172,32 @@ class _Influence:
         influence = rows * np.asarray(slopes, np.float64)
         return (float(score) + influence - influence.mean()).astype(np.float32)  # Σ ∂θ/∂wᵢ = 0 but for rounding
 
+    def check(self, y: np.ndarray, predicted: np.ndarray) -> None:
+        """Refuses a metric that cannot be taken of such labels and predictions.
+
+        Raises:
+            NotSupportedError: It fails on them, or cannot be differentiated by the weights of rows.
+        """
+        y = self._shaped(y, predicted)
+        try:
+            jax.eval_shape(jax.value_and_grad(self._score_of(y, predicted)), np.ones(len(y), np.float32), y, predicted)
+        except Exception as error:
+            raise NotSupportedError(
+                f"metric {self.name!r} cannot be taken row by row: {type(error).__name__}: {error} "
+                "Judge by a metric that takes sample_weight and is computed with keras.ops."
+            ) from error
+
+    def _shaped(self, y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        return y if y.ndim == predicted.ndim else y.reshape(len(y), *[1] * (predicted.ndim - 1))
+
     def _compile(self, y: np.ndarray, predicted: np.ndarray) -> Any:
-        with jax.ensure_compile_time_eval():
-            self.metric(
-                y[:2], predicted[:2], sample_weight=np.ones(2, np.float32)
-            )  # builds what the first batch builds
+        effort = LITTLE_EFFORT if jax.default_backend() == "cpu" else None
+        return jax.jit(jax.value_and_grad(self._score_of(y, predicted)), compiler_options=effort)
+
+    def _score_of(self, y: np.ndarray, predicted: np.ndarray) -> Any:
+        """The metric as a function of (weights, y, predicted)."""
+        with jax.ensure_compile_time_eval():  # builds what the first batch builds
+            self.metric(y[:2], predicted[:2], sample_weight=np.ones(2, np.float32))
         self.metric.reset_state()
         start = [jnp.asarray(variable.value) for variable in self.metric.variables]
 
@@ -120,16 +205,7 @@ class _Influence:
             state = self.metric.stateless_update_state(start, y, predicted, sample_weight=weights)
             return jnp.mean(jnp.asarray(self.metric.stateless_result(state), jnp.float32))
 
-        effort = LITTLE_EFFORT if jax.default_backend() == "cpu" else None
-        try:
-            compiled = jax.jit(jax.value_and_grad(score), compiler_options=effort)
-            compiled(np.ones(len(y), np.float32), y, predicted)
-        except Exception as error:
-            raise NotSupportedError(
-                f"metric {self.name!r} cannot be taken row by row: {type(error).__name__}: {error} "
-                "Judge by a metric that takes sample_weight and is computed with keras.ops."
-            ) from error
-        return compiled
+        return score
 
     def _look(self, score: np.ndarray, slopes: np.ndarray, y: np.ndarray, predicted: np.ndarray) -> None:
         """Refuses a metric that does not move with weights as its derivative says, such as one that rounds them."""

@@ -10,6 +10,9 @@ Label = int | str
 """What a seed or a test row is called."""
 
 
+A_POINT = 0.01  # scores that are all smaller are no shares of anything: half a point could not tell them apart
+
+
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
     """The scores of recipes that ran with the same seeds.
@@ -83,8 +86,9 @@ class ScoreTable:
 
     @property
     def is_share(self) -> bool:
-        """Whether scores read as percentage points: greater is better, and all lie in [0, 1]."""
-        return self.greater_is_better and bool(((self.scores >= 0.0) & (self.scores <= 1.0)).all())
+        """Whether scores read as percentage points: greater is better, all lie in [0, 1], and not all below a point."""
+        within = bool(((self.scores >= 0.0) & (self.scores <= 1.0)).all())
+        return self.greater_is_better and within and (float(self.scores.max()) >= A_POINT or not self.scores.any())
 
     @property
     def linear_rows(self) -> np.ndarray:
