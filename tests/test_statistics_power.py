@@ -63,3 +63,23 @@ def test_a_small_share_delays_but_does_not_forbid() -> None:
     assert plain is not None
     assert wide is not None
     assert wide > plain
+
+
+def test_where_no_row_differs_only_more_rows_can_tell() -> None:
+    """The bound for none of n rows is 1 − (α/2)^(1/n)."""
+    own = settlement(0.0, 0.005, Components(0.0, 0.0, 0.0), 6, 80, 0.05, discordant=0)
+    needed = math.log(0.025) / math.log(1 - 0.005)
+    assert own.seeds is None
+    assert own.rows == math.ceil(needed) - 80
+
+
+def test_few_discordant_rows_bound_what_more_seeds_could_tell() -> None:
+    components = Components(0.0001, 0.01, 0.02)
+    many = settlement(0.02, 0.005, components, 6, 400, 0.05)
+    few = settlement(0.02, 0.005, components, 6, 400, 0.05, discordant=3)
+    assert many.seeds is not None
+    bound = float(stats.beta.ppf(0.975, 4, 397))
+    assert (few.seeds is None) == (bound >= 0.02)
+    scarce = settlement(0.02, 0.005, components, 6, 100, 0.05, discordant=3)  # 8 % of the population may differ
+    assert scarce.seeds is None
+    assert scarce.rows is not None

@@ -1,5 +1,7 @@
 """A study's runs are what `fit` gives on each seed's own rows, tested on rows that nobody trained on."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 import kohort
 from kohort.data import named, split
 from kohort.errors import DataError, RecipeError
+from kohort.progress import Stage
 from tests.test_equality import assert_same_history, largest_gap
 
 pytestmark = pytest.mark.slow
@@ -66,6 +69,33 @@ def test_facts_name_the_data_and_the_seeds(results: dict) -> None:
 def test_own_builders_and_their_outputs_are_checked() -> None:
     def build() -> keras.Model:
         model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(12, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    heard: list[Stage] = []
+    with pytest.raises(
+        RecipeError, match=r"'mine' must give one output per class, 10 here. Got outputs of shape \[12\]"
+    ):
+        kohort.Study({"mine": build}, named("digits"), seeds=1, epochs=1).run(
+            listener=lambda stage: heard.append(stage)
+        )
+    assert [stage.doing for stage in heard] == ["building mine"]
+
+
+class Silent(keras.Model):
+    """Does not tell the shape of its outputs."""
+
+    def __init__(self, units: int):
+        super().__init__()
+        self.dense = keras.layers.Dense(units, activation="softmax")
+
+    def call(self, inputs: Any) -> Any:
+        return self.dense(inputs)
+
+
+def test_a_models_outputs_that_are_not_told_are_checked_when_it_predicts() -> None:
+    def build() -> keras.Model:
+        model = Silent(12)
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         return model
 

@@ -238,7 +238,8 @@ class Study:
         params = {"verbose": 0, "epochs": plan.epochs, "steps": -(-plan.rows[0] // plan.batch_size)}
         logs = ("accuracy", "val_accuracy") if plan.metric == "accuracy" else ()
         request = Request(options, data, Course(plan.epochs, params=params))
-        fitted = fit_members(self.recipes, seeds, request, heard, required_logs=logs)
+        outputs = len(self.dataset.classes)
+        fitted = fit_members(self.recipes, seeds, request, heard, required_logs=logs, outputs=outputs)
         tested = self._tested(fitted.cohorts, seeds, splits, pool)
         runs = {
             (run.recipe, run.seed): replace(run, test=tested[run.recipe, run.seed])

@@ -106,6 +106,7 @@ def fit_members(
     request: Request,
     listener: Listener,
     required_logs: Sequence[str] = (),
+    outputs: int | None = None,
 ) -> Fitted:
     """Trains every recipe under every seed.
 
@@ -115,6 +116,7 @@ def fit_members(
         request: On what, and how.
         listener: Hears of progress.
         required_logs: Logs that each recipe must give, for what is done with the runs.
+        outputs: How many numbers each network must give for a row, where that matters.
     """
     counter = Counter(listener, request.course.length * len(recipes) * len(seeds))
     built: dict[int, Recipients] = {}
@@ -123,7 +125,7 @@ def fit_members(
         counter.say(f"building {recipe.name}")
         try:
             with garbage_collection_paused():
-                built[index] = _built(recipe, seeds, request, required_logs)
+                built[index] = _built(recipe, seeds, request, required_logs, outputs)
         except NotSupportedError as error:
             if request.plain is None:
                 raise
@@ -147,7 +149,9 @@ def fit_members(
     return Fitted([runs[key] for key in sorted(runs)], cohorts)
 
 
-def _built(recipe: Recipe, seeds: Sequence[int], request: Request, required_logs: Sequence[str]) -> Recipients:
+def _built(
+    recipe: Recipe, seeds: Sequence[int], request: Request, required_logs: Sequence[str], outputs: int | None
+) -> Recipients:
     """The members of one recipe."""
     if recipe.given is not None:
         check_compiled(recipe.given, recipe.name)
@@ -159,6 +163,13 @@ def _built(recipe: Recipe, seeds: Sequence[int], request: Request, required_logs
         raise RecipeError(
             f"recipe {recipe.name!r} must log {missing[0]!r}. Got {', '.join(own.traced.logs)}. "
             "Compile it with metrics=['accuracy']."
+        )
+    shape: Any = getattr(own.model, "output_shape", None)  # a model that does not tell is found out when it predicts
+    if outputs is not None and shape is not None and (not isinstance(shape, tuple) or shape[1:] != (outputs,)):
+        told = f"shape {list(shape[1:])}" if isinstance(shape, tuple) else f"shapes {shape}"
+        raise RecipeError(
+            f"recipe {recipe.name!r} must give one output per class, {outputs} here. Got outputs of {told}. "
+            f"Give the last layer {outputs} units."
         )
     return own
 

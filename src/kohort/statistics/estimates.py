@@ -1,11 +1,25 @@
 """Estimated differences with what is known of their joint error; both estimands end in these."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special, stats
 
 FEW_ROWS = 5  # below five discordant rows a normal approximation of counts is not to be had (Cochran 1954)
+
+
+def few_rows_bound(discordant: Any, rows: Any, alpha: float) -> Any:
+    """The largest share of the population on which two recipes may differ that differ on few of the test rows.
+
+    The upper Clopper–Pearson bound, which errs with probability alpha / 2.
+
+    Args:
+        discordant: On how many test rows they differ; a fraction where that is expected of rows to come.
+        rows: How many test rows there are.
+        alpha: Twice the probability with which it errs.
+    """
+    return stats.beta.ppf(1.0 - alpha / 2.0, discordant + 1, np.maximum(rows - discordant, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +67,7 @@ class Estimates:
         half = special.stdtrit(self.df, 1.0 - alpha / 2.0) * self.standard_error
         few = self.discordant < FEW_ROWS
         if few.any():
-            bound = stats.beta.ppf(1.0 - alpha / 2.0, self.discordant + 1, np.maximum(self.rows - self.discordant, 1))
-            half = np.where(few, np.maximum(half, bound), half)
+            half = np.where(few, np.maximum(half, few_rows_bound(self.discordant, self.rows, alpha)), half)
         return half
 
     def null_p(self, generator: np.random.Generator) -> np.ndarray:

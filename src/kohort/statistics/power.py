@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
+from kohort.statistics.estimates import FEW_ROWS, few_rows_bound
 from kohort.statistics.population import Components
 
 MOST_SEEDS, MOST_ROWS = 10_000, 100_000_000  # beyond these we say that they cannot
@@ -33,7 +34,13 @@ def needed_half_width(estimate: float, smallest_effect: float) -> float:
 
 
 def settlement(
-    estimate: float, smallest_effect: float, components: Components, seeds: int, rows: int, alpha: float
+    estimate: float,
+    smallest_effect: float,
+    components: Components,
+    seeds: int,
+    rows: int,
+    alpha: float,
+    discordant: float = FEW_ROWS,
 ) -> Settlement:
     """More seeds, or more test rows, for which the interval of estimand P would be as narrow as needed.
 
@@ -44,12 +51,18 @@ def settlement(
         seeds: How many there are.
         rows: How many test rows there are.
         alpha: The probability with which the interval errs on its own.
+        discordant: As in `Estimates`. Few such rows bound the interval from below, whatever the number of seeds; of
+            more rows the same share is expected to be discordant.
     """
     wanted = needed_half_width(estimate, smallest_effect)
 
     def half(some_seeds: float, some_rows: float) -> float:
         t = special.stdtrit(components.df(some_seeds, some_rows), 1.0 - alpha / 2.0)
-        return float(t * components.variance(some_seeds, some_rows) ** 0.5)
+        width = float(t * components.variance(some_seeds, some_rows) ** 0.5)
+        expected = discordant * some_rows / rows
+        if discordant < FEW_ROWS and expected < FEW_ROWS:
+            return max(width, float(few_rows_bound(expected, some_rows, alpha)))
+        return width
 
     return Settlement(
         seeds=_more(lambda n: half(n, rows) < wanted, seeds, MOST_SEEDS),

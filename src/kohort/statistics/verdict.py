@@ -252,7 +252,7 @@ def judge(
                 smallest_effect=delta,
                 components=components,
                 settlement=_settlement(
-                    kind, table, interval, delta, components, over_seeds, index, ahead, test_to_train
+                    kind, table, interval, delta, components, estimates, over_seeds, index, ahead, test_to_train
                 ),
                 seeds=seeds,
                 rows=table.n_rows,
@@ -340,6 +340,7 @@ def _settlement(
     interval: Interval,
     delta: float,
     components: Components | None,
+    estimates: Estimates,
     over_seeds: Estimates,
     index: int,
     nominal: float,
@@ -349,7 +350,8 @@ def _settlement(
         return None
     seeds = len(table.seeds)
     if components is not None and table.rows is not None:
-        return settlement(interval.mean, delta, components, seeds, table.rows.shape[2], nominal)
+        few = float(estimates.discordant[index])
+        return settlement(interval.mean, delta, components, seeds, table.rows.shape[2], nominal, few)
     variance = float(over_seeds.standard_error[index] ** 2 / (1.0 / seeds + test_to_train))
     more = settling_seeds(interval.mean, delta, variance, seeds, nominal, test_to_train=test_to_train)
     return Settlement(more, None)
