@@ -50,12 +50,13 @@ def loop(seeds: int, reuse: bool) -> float:
     import numpy as np
 
     from kohort.data import named, split
-    from kohort.recipes.techniques import recipes_for
+    from kohort.recipes.compose import recipes_for
+    from kohort.recipes.design import Problem
 
     data = named("digits")
     parts = [split(data, seed, BATCH) for seed in range(seeds)]
-    steps = EPOCHS * len(parts[0].train) // BATCH
-    builders = {recipe.name: recipe.build for recipe in recipes_for(RECIPES, (64,), 10, steps)}
+    problem = Problem((64,), 10, "multiclass", len(parts[0].train) // BATCH, EPOCHS)
+    builders = {recipe.name: recipe.build for recipe in recipes_for(RECIPES, problem)}
 
     def train(model: keras.Model, part) -> None:
         rows, held_out = part.train, part.validation

@@ -12,7 +12,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 GROUND = {"errors", "seeds", "run", "runtime", "progress"}
 MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "data": set(),
-    "recipes": set(),
+    "recipes": {"parts"},
+    "parts": set(),
     "cohort": set(),
     "training": {"cohort", "recipes"},
     "fitting": {"cohort", "recipes", "training"},
@@ -25,8 +26,8 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "cli": {"data", "recipes", "cohort", "checking", "study", "statistics", "scores", "report"},
 }
 DOORS = {  # a dependency -> where alone it may be imported
-    "jax": {"cohort", "study"},
-    "keras": {"cohort", "recipes", "training", "fitting", "checking", "elsewhere", "study"},
+    "jax": {"cohort", "study", "parts"},
+    "keras": {"cohort", "recipes", "parts", "training", "fitting", "checking", "elsewhere", "study"},
     "sklearn": {"data"},
     "scipy": {"statistics"},
     "polars": {"scores"},

@@ -32,7 +32,7 @@ def test_help_is_instant_and_names_the_commands() -> None:
     assert "doctor" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["compare", "verdict", "check", "doctor"])
+@pytest.mark.parametrize("command", ["compare", "verdict", "recipes", "check", "doctor"])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     done = kohort_(command, "--help")
     assert done.returncode == 0
@@ -113,6 +113,33 @@ def test_what_is_refused_is_one_line_and_exit_code_two(words: list[str], message
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
     assert not list(tmp_path.iterdir())
+
+
+NARROW = """
+import keras
+
+def narrow(inputs, outputs, dropout=0.0):
+    dense = keras.layers.Dense(outputs, activation="softmax")
+    return keras.Sequential([keras.layers.Input(inputs), keras.layers.Dropout(dropout), dense])
+"""
+
+
+@pytest.mark.slow
+def test_ones_own_network_is_found_beside_the_command(tmp_path: Path) -> None:
+    (tmp_path / "networks_of_mine.py").write_text(NARROW)
+    words = ["compare", "wdbc", "--seeds", "2", "--epochs", "2", "--recipes", "none,dropout=0.3+sgd", "--quiet"]
+    done = kohort_(*words, "--model", "networks_of_mine:narrow", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "dropout 0.3 + sgd" in done.stdout
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "the user&#39;s own function narrow" in page
+    assert "--model networks_of_mine:narrow" in page
+    for model, message in (
+        ("networks_of_mine:wide", "has no attribute 'wide'"),
+        ("no_module:build", "No module named"),
+    ):
+        failed = kohort_(*words, "--model", model, folder=tmp_path)
+        assert (failed.returncode, message in failed.stderr) == (2, True)
 
 
 def test_doctor_finds_this_machine_fit() -> None:

@@ -22,12 +22,13 @@ pytestmark = [  # Keras' own warnings, which fit gives too
     pytest.mark.filterwarnings("ignore:.*Explicitly requested dtype int64:UserWarning"),  # MeanIoU and MixUp on JAX
     pytest.mark.filterwarnings("ignore:EveryBatch acts at each batch:UserWarning"),
     pytest.mark.filterwarnings("ignore:steps_per_epoch=2 does not divide:UserWarning"),
+    pytest.mark.filterwarnings("ignore:recipe .* its (Cosine|Polynomial)Decay:UserWarning"),
     pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning"),
 ]
 
 SEEDS = (0, 1)
 
-PARTS = ("layers", "compile", "fit")
+PARTS = ("layers", "compile", "fit", "recipes")
 """Groups of single features: compiled without most of XLA's optimisations, which halves the time of some hundred
 programs. Whole networks and the properties below are compiled as users' are."""
 

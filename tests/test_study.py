@@ -66,6 +66,18 @@ def test_facts_name_the_data_and_the_seeds(results: dict) -> None:
     assert named("digits").fingerprint in facts["fingerprint"]
 
 
+def test_composed_recipes_train_and_stop_early_each_by_itself() -> None:
+    texts = ["none", "earlystopping=1+sgd=0.5", "layernorm+dropout=0.2+cosine:warmup=1", "mixup+swa=0.5"]
+    result = kohort.Study(texts, named("wine"), seeds=3, epochs=6, batch_size=8).run(verbose=0)
+    names = ("none", "earlystopping 1 + sgd 0.5", "layernorm + dropout 0.2 + cosine warmup 1", "mixup 0.2 + swa 0.5")
+    assert result.plan.recipes == names
+    lengths = {name: [len(result.runs[name, seed].history["loss"]) for seed in range(3)] for name in names}
+    assert min(lengths[names[1]]) < 6
+    assert all(lengths[name] == [6, 6, 6] for name in names if name != names[1])
+    assert "val_crossentropy" in result.runs[names[1], 0].history
+    assert [summary.recipe for summary in result.comparison.recipes] == list(names)
+
+
 def test_own_builders_and_their_outputs_are_checked() -> None:
     def build() -> keras.Model:
         model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(12, activation="softmax")])

@@ -19,8 +19,10 @@ from kohort.cohort.train import Course, Data
 from kohort.data.dataset import Dataset, Split, sizes, split
 from kohort.errors import DataError, RecipeError
 from kohort.progress import Bar, Listener, silent
-from kohort.recipes.recipe import as_recipes
-from kohort.recipes.techniques import recipes_for
+from kohort.recipes.compose import network_for, recipes_for
+from kohort.recipes.design import Problem
+from kohort.recipes.grammar import parse
+from kohort.recipes.recipe import as_recipes, callbacks_of
 from kohort.run import Evaluation, Runs
 from kohort.runtime import check_backend
 from kohort.seeds import as_seeds
@@ -132,14 +134,16 @@ class Study:
     accuracy of its final weights on the test rows.
 
     Args:
-        recipes: Names such as `"dropout=0.5"`, or a mapping of names to builders of compiled models whose last
-            layer has one unit per class.
+        recipes: Texts such as `"dropout=0.5"` or `"batchnorm+adamw"` (see `kohort.recipes.grammar`), or a mapping of
+            names to builders of compiled models whose last layer has one unit per class.
         dataset: What to learn.
         seeds: A number of seeds, or the seeds; or `"auto"`: rounds of seeds until every verdict is settled, more seeds
             cannot settle the rest, or `most_seeds` have trained. The verdicts are valid under that stopping.
         epochs: Passes over the training rows; 50 is the textbook's number.
         batch_size: Rows of a batch; 32 is Keras' default.
         baseline: The recipe to compare with; the first by default.
+        network: What recipes that are given as texts are applied to: `"mlp"`, `"cnn"`, a function (see
+            `kohort.recipes.compose.network_for`), or `"auto"`: convolutions for images, else a perceptron.
         metric: What runs are judged by on the test rows: a metric as `model.compile` takes it, by name or as an object.
         smallest_effect: The smallest effect that matters, in units of the metric; by default half a point (0.005) of a
             share such as accuracy, and 1 % of the baseline's score of any other metric.
@@ -159,6 +163,7 @@ class Study:
         epochs: int = 50,
         batch_size: int = 32,
         baseline: str | None = None,
+        network: Any = "auto",
         metric: Any = "accuracy",
         smallest_effect: float | None = None,
         most_seeds: int = 40,
@@ -176,11 +181,13 @@ class Study:
         rows = sizes(dataset.rows, batch_size)
         if isinstance(recipes, Mapping):
             self.recipes, _ = as_recipes(recipes)
-            network = "the user's own builders"
+            described = "the user's own builders"
         else:
-            network = "MLP 128-64, He initialisation, ReLU, Adam with η = 0.001"
-            steps = epochs * -(-rows[0] // batch_size)
-            self.recipes = recipes_for(recipes, dataset.x.shape[1:], len(dataset.classes), steps)
+            task = "binary" if len(dataset.classes) == 2 else "multiclass"
+            steps = -(-rows[0] // batch_size)
+            problem = Problem(dataset.x.shape[1:], len(dataset.classes), task, steps, epochs)
+            self.recipes = recipes_for(recipes, problem, network)
+            described = network_for(problem, network).words
         names = tuple(recipe.name for recipe in self.recipes)
         self.measure = measure(metric, dataset.y, len(dataset.classes))
         self.plan = Plan(
@@ -191,7 +198,7 @@ class Study:
             int(epochs),
             int(batch_size),
             rows,
-            network,
+            described,
             self.measure.name,
             smallest_effect,
             None if self.looks is None else self.looks.seeds[-1],
@@ -237,7 +244,8 @@ class Study:
         options = Training(pool.picked(_rows_of(data.training_rows)), plan.batch_size, True)
         params = {"verbose": 0, "epochs": plan.epochs, "steps": -(-plan.rows[0] // plan.batch_size)}
         logs = ("accuracy", "val_accuracy") if plan.metric == "accuracy" else ()
-        request = Request(options, data, Course(plan.epochs, params=params))
+        course = Course(plan.epochs, callbacks=callbacks_of(self.recipes), params=params)
+        request = Request(options, data, course)
         outputs = len(self.dataset.classes)
         fitted = fit_members(self.recipes, seeds, request, heard, required_logs=logs, outputs=outputs)
         tested = self._tested(fitted.cohorts, seeds, splits, pool)
@@ -310,7 +318,10 @@ def _baseline(baseline: str | None, names: tuple[str, ...]) -> str:
         return names[0]
     if baseline in names:
         return baseline
-    written = baseline.replace("=", " ")  # dropout=0.3 for the recipe that is called dropout 0.3
+    try:
+        written = parse(baseline).label  # dropout=0.3 for the recipe that is called dropout 0.3
+    except RecipeError:
+        written = baseline
     if written in names:
         return written
     of_technique = [name for name in names if name.split()[0] == baseline]

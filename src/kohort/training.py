@@ -35,6 +35,7 @@ from kohort.cohort.streams import Stream
 from kohort.cohort.train import Course, Data, Order, Progress, Trained, train_in_turn
 from kohort.errors import NotSupportedError, RecipeError
 from kohort.progress import Counter, Listener
+from kohort.recipes.misfit import misfit
 from kohort.recipes.recipe import Recipe
 from kohort.run import Outcome, Run, first_not_finite
 from kohort.runtime import garbage_collection_paused
@@ -130,6 +131,8 @@ def fit_members(
             if request.plain is None:
                 raise
             alone[index] = str(error).replace(f", or {OR_FIT}", "")
+    for index, own in built.items():
+        _warn_of_schedules(recipes[index].name, own.model, request.course)
     runs: dict[tuple[int, int], Run] = {}
     cohorts: list[Cohort] = []
     for cohort in _trained_together(recipes, seeds, built, request, counter):
@@ -240,6 +243,13 @@ def _tell_of_those_alone(recipes: Sequence[Recipe], alone: Mapping[int, str]) ->
         warnings.warn(f"recipe {recipes[index].name!r} was trained alone, by model.fit: {why}", stacklevel=4)
 
 
+def _warn_of_schedules(name: str, model: keras.Model, course: Course) -> None:
+    steps = course.params.get("steps")
+    wrong = misfit(model.optimizer, steps * course.length) if steps else ""
+    if wrong:
+        warnings.warn(f"recipe {name!r}: {wrong}.", stacklevel=5)
+
+
 def fit_in_place(recipes: Sequence[Recipe], request: Request, listener: Listener) -> Fitted:
     """Trains given models from the weights they have, drawing what a loop over `fit` would draw, in its order."""
     if len(recipes) > 1 and (request.course.callbacks is not None or request.plain is not None):
@@ -268,6 +278,8 @@ def fit_in_place(recipes: Sequence[Recipe], request: Request, listener: Listener
                 orders.append(finish_building(models[-1], recipe.name, request.options))
                 if request.plain is None:
                     _draw_ahead(orders[-1], course)
+            for recipe, model in zip(recipes, models, strict=True):
+                _warn_of_schedules(recipe.name, model, course)
             _refuse_shared_variables(recipes, models)
             traced = [request.trace(recipe.name, model) for recipe, model in zip(recipes, models, strict=True)]
         except NotSupportedError as error:

@@ -1,4 +1,4 @@
-"""The table of subjects: every feature of Keras that a cohort must train as `fit` does, each in a few rows.
+"""The table of subjects: features of Keras, and recipes, that a cohort must train as `fit` does, each in a few rows.
 
 `tests/test_equivalence.py` trains them all, and the table in the documentation is made of them.
 """
@@ -12,6 +12,17 @@ from tests.subjects.layers import LAYERS
 from tests.subjects.models import MODELS
 from tests.subjects.operations import OPERATIONS
 from tests.subjects.public import PUBLIC
+from tests.subjects.recipes import RECIPES
 from tests.subjects.subject import Subject
 
-SUBJECTS: tuple[Subject, ...] = (*MODELS, *LAYERS, *OPERATIONS, *AUGMENTING, *COMPILING, *FITTING, *HEARING, *PUBLIC)
+SUBJECTS: tuple[Subject, ...] = (
+    *MODELS,
+    *LAYERS,
+    *OPERATIONS,
+    *AUGMENTING,
+    *COMPILING,
+    *FITTING,
+    *HEARING,
+    *RECIPES,
+    *PUBLIC,
+)

@@ -11,7 +11,7 @@ Builder = Callable[[], keras.Model]
 Options = Mapping[str, Any]
 """Arguments of `fit` by name."""
 
-Group = Literal["models", "layers", "compile", "fit", "callbacks", "public"]
+Group = Literal["models", "layers", "compile", "fit", "callbacks", "recipes", "public"]
 
 Status = Literal["same", "batch pace", "slow path", "refused", "keras fails"]
 """What Kohort makes of it: members that equal `fit`; the same, batch by batch; the same, by `fit` itself; a refusal; a

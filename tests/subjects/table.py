@@ -13,6 +13,7 @@ HEADINGS = {
     "compile": "Optimisers, schedules, losses and metrics",
     "fit": "Arguments and data of `fit`",
     "callbacks": "Callbacks",
+    "recipes": "Recipes of the catalogue",
     "public": "Whole architectures",
 }
 

@@ -9,6 +9,7 @@ import kohort
 from kohort.cli.check import check
 from kohort.cli.compare import compare
 from kohort.cli.doctor import doctor
+from kohort.cli.recipes import recipes
 from kohort.cli.verdict import verdict
 from kohort.errors import KohortError
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(compare)
 app.command()(verdict)
+app.command()(recipes)
 app.command()(check)
 app.command()(doctor)
 

@@ -10,7 +10,7 @@ import typer
 def check(
     dataset: Annotated[str, typer.Argument(help="A dataset by name: digits, wdbc, wine, iris.")] = "digits",
     recipes: Annotated[
-        str, typer.Option(help="Recipes, separated by commas; a strength follows '=', as in dropout=0.5.")
+        str, typer.Option(help="Recipes, separated by commas: dropout=0.5, batchnorm+adamw; see `kohort recipes`.")
     ] = "none,l2,dropout,batchnorm",
     members: Annotated[int, typer.Option(help="How many seeds of each recipe to train again by fit.")] = 1,
     seeds: Annotated[int, typer.Option(help="How many seeds to train together.")] = 3,
@@ -33,17 +33,19 @@ def check(
 
     data = named(dataset)
     from kohort.checking import check_against_fit
-    from kohort.recipes.techniques import recipes_for
+    from kohort.recipes.compose import recipes_for
+    from kohort.recipes.design import Problem
+    from kohort.recipes.recipe import callbacks_of
 
-    steps = epochs * -(-int(data.rows * 0.8) // batch_size)
-    asked = recipes_for(
-        [text for text in recipes.split(",") if text.strip()], data.x.shape[1:], len(data.classes), steps
-    )
+    steps = -(-int(data.rows * 0.8) // batch_size)
+    problem = Problem(data.x.shape[1:], len(data.classes), "multiclass", steps, epochs)
+    asked = recipes_for([text for text in recipes.split(",") if text.strip()], problem)
     found = check_against_fit(
         {recipe.name: recipe.build for recipe in asked},
         data.scaled(np.arange(data.rows)),
         data.y,
         members=members,
+        callbacks=callbacks_of(asked),
         seeds=max(seeds, members),
         epochs=epochs,
         batch_size=batch_size,

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +16,15 @@ from kohort.errors import DataError
 def compare(
     dataset: Annotated[str, typer.Argument(help="A dataset by name: digits, wdbc, wine, iris.")],
     recipes: Annotated[
-        str, typer.Option(help="Recipes, separated by commas; a strength follows '=', as in dropout=0.5.")
+        str,
+        typer.Option(
+            help="Recipes, separated by commas: dropout=0.5, batchnorm+adamw, cosine:warmup=5; see `kohort recipes`."
+        ),
     ] = "none,l2,dropout,batchnorm",
+    model: Annotated[
+        str,
+        typer.Option(help="What recipes are applied to: mlp, cnn, auto (by the data), or a function, my_module:build."),
+    ] = "auto",
     seeds: Annotated[
         str, typer.Option(help="How many seeds: 0, 1, 2, …; or auto: rounds of seeds until every verdict is settled.")
     ] = "20",
@@ -59,6 +67,7 @@ def compare(
         epochs=epochs,
         batch_size=batch_size,
         baseline=baseline,
+        network=_network(model),
         metric=metric,
         smallest_effect=smallest_effect,
         most_seeds=most_seeds,
@@ -71,6 +80,8 @@ def compare(
     options: dict[str, Any] = {"recipes": recipes, "seeds": seeds, "epochs": epochs, "batch-size": batch_size}
     if count == "auto":
         options["most-seeds"] = most_seeds
+    if model != "auto":
+        options["model"] = model
     if metric != "accuracy":
         options["metric"] = metric
     if smallest_effect is not None:
@@ -100,6 +111,24 @@ def compare(
         if result.ended:
             print(f"Seeds: {result.ended}.")
         print(f"{len(result.runs)} runs in {result.seconds:.1f} s. Report: {report}")
+
+
+def _network(model: str) -> Any:
+    """The network that `--model` names: its name, or a function of a module in the present folder or installed."""
+    module, colon, name = model.partition(":")
+    if not colon:
+        return model
+    from importlib import import_module
+
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise DataError(f"--model must name a function as module:function. Got {model!r}: {error}.") from error
+    if not callable(found):
+        raise DataError(f"--model must name a function. Got {model!r}, which is {type(found).__name__}.")
+    return found
 
 
 def _number(seeds: str) -> int:

@@ -368,6 +368,8 @@ class CohortTraining:
         kept = [*order.models, *self.course.data]
         asked = self.course.callbacks
         own = given(asked, name) if order.in_place else copies(asked, name, member.seed, kept)
+        if not own and not order.in_place:
+            return None
         return MemberCallbacks(
             own,
             model,

@@ -1,72 +1,99 @@
-"""Networks for a dataset, with each technique as an argument."""
+"""Networks for a problem, with each technique as an argument."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import keras
 from keras import layers
 
+from kohort.parts import MeanOfPasses, Passes
+from kohort.recipes.augmentation import Augmentation
+from kohort.recipes.blocks import Block
+from kohort.recipes.compiling import compiled
+from kohort.recipes.design import Design, Problem
+from kohort.recipes.embedding import CategoryEmbedding
 
-def batchnorm_momentum(steps: int) -> float:
-    """A momentum for BatchNormalization's running statistics that suits so many training steps.
 
-    The statistics start at mean 0 and variance 1 and keep momentum^t of that after t steps. Keras' default 0.99
-    suits thousands of steps; after 30 it still keeps 74 %. Here no more than a hundredth is kept after a tenth of the
-    training, and 0.99 is the largest.
+def mlp_network(problem: Problem, *, widths: Sequence[int] = (128, 64), **block: Any) -> keras.Model:
+    """A multi-layer perceptron that is not compiled yet.
 
-    >>> round(batchnorm_momentum(1800), 3), batchnorm_momentum(100_000)
-    (0.975, 0.99)
+    Each hidden block is Dense, then normalisation if asked (before the activation, as Ioffe & Szegedy 2015), the
+    activation, and dropout if asked. The output is softmax with a unit per class, or linear.
+
+    Args:
+        problem: What it is for.
+        widths: Units of the hidden layers; 128-64 is the textbook's network.
+        **block: Fields of `Block` and `Augmentation`.
     """
-    return min(0.99, 0.01 ** (10.0 / max(steps, 10)))
+    own, augmentation = told(problem, block)
+    start = [*first_layers(problem, own, augmentation)]
+    if len(problem.inputs) > 1:
+        start.append(layers.Flatten())
+    if problem.embedded:
+        start.append(CategoryEmbedding(problem.embedded))
+    if not own.skip:
+        hidden = [layer for width in widths for layer in own.dense(width)]
+        return keras.Sequential([layers.Input(problem.inputs), *start, *hidden, *head(problem, own)])
+    inputs = keras.Input(problem.inputs)
+    x = through(start, inputs)
+    for width in widths:
+        x = own.joined(x, own.dense(width), layers.Dense(width, use_bias=False, **own.kernel(1)))
+    return keras.Model(inputs, through(head(problem, own), x))
+
+
+def told(problem: Problem, arguments: dict[str, Any]) -> tuple[Block, Augmentation]:
+    """What blocks are made of and how rows are changed, from the arguments of a network."""
+    ahead = {field.name for field in fields(Augmentation)}
+    block = {name: value for name, value in arguments.items() if name not in ahead}
+    changed = {name: value for name, value in arguments.items() if name in ahead}
+    return Block(steps=problem.steps, **block), Augmentation(**changed)
+
+
+def first_layers(problem: Problem, block: Block, augmentation: Augmentation, channel: bool = False) -> list[Any]:
+    """What comes before the first block.
+
+    Args:
+        problem: What the network is for.
+        block: How its blocks are made.
+        augmentation: How rows are changed.
+        channel: Whether rows without channels get one in any case.
+    """
+    start: list[Any] = []
+    if len(problem.inputs) < 3 and (channel or augmentation.of_images):
+        start.append(layers.Reshape((*problem.inputs, 1)))
+    start += augmentation.layers()
+    return [*start, Passes(block.passes)] if block.monte_carlo_dropout else start
+
+
+def head(problem: Problem, block: Block) -> list[Any]:
+    """The last layers."""
+    activation = "linear" if problem.task == "regression" else "softmax"
+    last = layers.Dense(problem.outputs, activation=activation, **block.kernel(1))
+    return [last, MeanOfPasses(block.passes)] if block.monte_carlo_dropout else [last]
+
+
+def through(stack: Sequence[Any], x: Any) -> Any:
+    """What a stack of layers makes of a symbolic input."""
+    for layer in stack:
+        x = layer(x)
+    return x
 
 
 def mlp(
-    inputs: Sequence[int],
-    classes: int,
-    *,
-    widths: Sequence[int] = (128, 64),
-    l2: float | None = None,
-    dropout: float = 0.0,
-    batchnorm: bool = False,
-    steps: int = 10_000,
-    learning_rate: float = 1e-3,
+    inputs: Sequence[int], outputs: int, *, steps: int = 10_000, learning_rate: float = 1e-3, **arguments: Any
 ) -> keras.Model:
-    """A compiled multi-layer perceptron for classification: He initialisation, ReLU, Adam.
-
-    Each hidden block is Dense, then BatchNormalization if asked (before the activation, as Ioffe & Szegedy 2015), then
-    ReLU, then Dropout if asked.
+    """A compiled multi-layer perceptron: He initialisation, ReLU, Adam.
 
     Args:
         inputs: The shape of one row.
-        classes: The number of classes, at least 2.
-        widths: Units of the hidden layers; 128-64 is the textbook's network.
-        l2: λ of Keras' penalty λ·‖W‖² on every kernel, or None for no penalty. The textbook's λ/2·‖W‖² is this with
-            half of its λ. A penalty of 0 changes no number and lets all λ, 0 among them, share one compiled program.
-        dropout: The fraction p of the hidden units set to 0 in each training step, in [0, 1).
-        batchnorm: Normalise the pre-activations over the batch. The Dense layer before has no bias then: the
-            normalisation subtracts it again.
-        steps: Training steps to come, for the momentum of the running statistics.
+        outputs: The number of classes; 1 for a regression.
+        steps: Training steps to come, for the momentum of BatchNormalization.
         learning_rate: Adam's η; 0.001 is Keras' default.
+        **arguments: Those of `mlp_network`: `widths=(128, 64)`, `dropout=0.3`, `l2=0.001`, `norm="batch"`, …
+
+    >>> len(mlp((64,), 10, dropout=0.5).layers)
+    7
     """
-    penalty = None if l2 is None else keras.regularizers.L2(l2)
-    momentum = batchnorm_momentum(steps)
-    stack: list[Any] = [layers.Input(tuple(inputs))]
-    if len(inputs) > 1:
-        stack.append(layers.Flatten())
-    for width in widths:
-        stack.append(
-            layers.Dense(width, kernel_initializer="he_normal", kernel_regularizer=penalty, use_bias=not batchnorm)
-        )
-        if batchnorm:
-            stack.append(layers.BatchNormalization(momentum=momentum))
-        stack.append(layers.Activation("relu"))
-        if dropout:
-            stack.append(layers.Dropout(dropout))
-    stack.append(layers.Dense(classes, activation="softmax", kernel_regularizer=penalty))
-    model = keras.Sequential(stack)
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    return model
+    problem = Problem(tuple(inputs), outputs, "regression" if outputs == 1 else "multiclass", steps, 1)
+    return compiled(mlp_network(problem, **arguments), Design(rate=learning_rate), problem)

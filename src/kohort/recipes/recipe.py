@@ -1,6 +1,6 @@
 """A recipe: one way to train a network."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,12 +22,22 @@ class Recipe:
         given: The user's own model where one was given instead of a builder; else None.
         draws_nothing: Whether the builder is known to draw nothing itself, as Kohort's own, and so to make the same
             network under every seed; else that is looked at.
+        callbacks: Make the callbacks of a run.
     """
 
     name: str
     build: Builder
     given: keras.Model | None = None
     draws_nothing: bool = False
+    callbacks: tuple[Callable[[], keras.callbacks.Callback], ...] = ()
+
+
+def callbacks_of(recipes: Sequence[Recipe]) -> Callable[[str, Any], list[keras.callbacks.Callback]] | None:
+    """What makes the callbacks of each run, from its recipe's name and its seed; None where no recipe has any."""
+    makers = {recipe.name: recipe.callbacks for recipe in recipes}
+    if not any(makers.values()):
+        return None
+    return lambda recipe, seed: [make() for make in makers[recipe]]
 
 
 def as_recipes(recipes: Any) -> tuple[tuple[Recipe, ...], bool]:

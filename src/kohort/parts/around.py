@@ -1,0 +1,48 @@
+"""A model around a network, which trains it in another way and predicts as it does."""
+
+from typing import Any
+
+import keras
+
+
+class Around(keras.Model):
+    """A model whose layer is a network.
+
+    Args:
+        network: A built network.
+        **kwargs: Those of `keras.Model`.
+    """
+
+    def __init__(self, network: keras.Model, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.network = network
+
+    def adopt(self) -> None:
+        """Is built if its network is; called when a subclass has all that it tracks."""
+        if self.network.built:
+            self.build(self.network.input_shape)
+
+    def build(self, input_shape: Any) -> None:
+        """Builds the network."""
+        if not self.network.built:
+            self.network.build(input_shape)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """The network's outputs."""
+        return self.network(inputs, training=training)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the network's outputs."""
+        return self.network.output_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same model again; subclasses add their numbers."""
+        return {"network": keras.saving.serialize_keras_object(self.network), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A model from what `get_config` gave."""
+        network = keras.saving.deserialize_keras_object(config["network"], custom_objects=custom_objects)
+        return cls(**{**config, "network": network})

@@ -1,0 +1,1 @@
+"""The techniques, group by group."""

@@ -1,0 +1,87 @@
+"""A network and a design -> a compiled model."""
+
+from typing import Any
+
+import keras
+
+from kohort.recipes.design import Design, Problem
+
+NOT_DECAYED = ["bias", "gamma", "beta"]
+"""Variables that weight decay leaves alone: biases, and the scales and shifts of normalisations (Loshchilov & Hutter
+2019 decay weights; shrinking a scale or a shift would fight the normalisation)."""
+
+PLAIN_LOSS = {"regression": "mean_squared_error", "binary": "crossentropy", "multiclass": "crossentropy"}
+"""The loss without penalties and smoothing, as a log of each epoch; what early stopping looks at."""
+
+
+def optimizer_of(design: Design, problem: Problem) -> Any:
+    """The optimiser that a design asks for."""
+    rate = design.rate if design.schedule is None else design.schedule(design.rate, problem)
+    made: Any = design.optimizer(learning_rate=rate, **design.momenta, **design.options)
+    if design.options.get("weight_decay") is not None:
+        made.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    for wrapper in design.wrappers:
+        made = wrapper(made, problem)
+    return made
+
+
+def compiled(network: keras.Model, design: Design, problem: Problem) -> keras.Model:
+    """Compiles a network as a design asks.
+
+    Classes are learnt with cross-entropy and logged with their accuracy, numbers with the mean squared error and its
+    root.
+
+    Args:
+        network: A network whose last layer is softmax with a unit per class, or linear with one unit.
+        design: The design.
+        problem: What it is for.
+    """
+    for wrap in design.around:
+        network = wrap(network)
+    if problem.task == "regression":
+        loss: Any = keras.losses.MeanSquaredError()
+        metrics: list[Any] = [keras.metrics.RootMeanSquaredError(name="rmse")]
+    else:
+        metrics = ["accuracy"]
+        loss = keras.losses.SparseCategoricalCrossentropy()
+        if design.label_smoothing:
+            loss = SmoothedCrossentropy(design.label_smoothing, problem.outputs)
+    if design.callbacks:
+        metrics.append(_plain_loss(problem))
+    network.compile(optimizer=optimizer_of(design, problem), loss=loss, metrics=metrics)
+    return network
+
+
+def _plain_loss(problem: Problem) -> keras.metrics.Metric:
+    name = PLAIN_LOSS[problem.task]
+    if problem.task == "regression":
+        return keras.metrics.MeanSquaredError(name=name)
+    return keras.metrics.SparseCategoricalCrossentropy(name=name)
+
+
+@keras.saving.register_keras_serializable(package="kohort")
+class SmoothedCrossentropy(keras.losses.Loss):
+    """Cross-entropy of class numbers with label smoothing, which Keras has for one-hot targets only.
+
+    The target is 1 − ε for the true class and ε / classes more for every class (Szegedy et al. 2016, section 7).
+
+    Args:
+        label_smoothing: ε, in [0, 1).
+        classes: The number of classes.
+        **kwargs: Those of `keras.losses.Loss`.
+    """
+
+    def __init__(self, label_smoothing: float, classes: int, **kwargs: Any):
+        super().__init__(**{"name": "smoothed_crossentropy", **kwargs})
+        self.label_smoothing, self.classes = label_smoothing, classes
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each row."""
+        shape: Any = keras.ops.shape(y_pred)
+        numbers = keras.ops.cast(keras.ops.reshape(y_true, shape[:-1]), "int32")
+        target = keras.ops.one_hot(numbers, self.classes, dtype=y_pred.dtype)
+        return keras.losses.categorical_crossentropy(target, y_pred, label_smoothing=self.label_smoothing)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same loss again."""
+        return super().get_config() | {"label_smoothing": self.label_smoothing, "classes": self.classes}

@@ -1,0 +1,161 @@
+"""Recipes as they are written, and a problem -> recipes that build."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import keras
+
+from kohort.errors import RecipeError
+from kohort.recipes.compiling import compiled, optimizer_of
+from kohort.recipes.convolutional import cnn_network
+from kohort.recipes.design import Design, Problem, sharing_programs
+from kohort.recipes.grammar import Composition, combined
+from kohort.recipes.networks import mlp_network
+from kohort.recipes.recipe import Recipe
+from kohort.recipes.technique import Need
+
+NETWORKS: Mapping[str, Callable[..., keras.Model]] = {"mlp": mlp_network, "cnn": cnn_network}
+
+WORDS = {"mlp": "MLP 128-64", "cnn": "CNN of 3×3 convolutions and pooling (5 wide for sequences), then 64 units"}
+
+IN_WORDS: Mapping[Need, str] = {
+    "classes": "classes to learn",
+    "images": "images",
+    "convolutions": "a network with convolutions",
+    "vectors": "rows that are plain vectors of numbers",
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """What recipes are applied to.
+
+    Attributes:
+        name: `"mlp"`, `"cnn"`, or that of the user's own function.
+        build: Builds a network that is not compiled, from a problem and arguments.
+        words: What it is, for a reader.
+        draws_nothing: Whether it is known to draw nothing itself.
+    """
+
+    name: str
+    build: Callable[..., keras.Model]
+    words: str
+    draws_nothing: bool = True
+
+
+def network_for(problem: Problem, asked: Any = "auto") -> Network:
+    """The network that recipes are applied to.
+
+    Args:
+        problem: What it is for.
+        asked: `"mlp"`, `"cnn"`; `"auto"`: convolutions for images, else a perceptron; or a function of
+            (inputs, outputs) and as many arguments of `Block` as it likes, that returns a network, compiled or not.
+
+    Raises:
+        RecipeError: There is no network of that name.
+    """
+    if callable(asked):
+        name = getattr(asked, "__name__", "network")
+        return Network(name, partial(_own, asked, name), f"the user's own function {name}", draws_nothing=False)
+    if asked == "auto":
+        asked = "cnn" if len(problem.inputs) > 1 else "mlp"
+    if asked not in NETWORKS:
+        raise RecipeError(f"no network is called {asked!r}. There are: {', '.join(NETWORKS)}, or pass a function.")
+    return Network(asked, NETWORKS[asked], f"{WORDS[asked]}, He initialisation, ReLU, Adam with η = 0.001")
+
+
+def _own(build: Callable[..., Any], name: str, problem: Problem, **arguments: Any) -> keras.Model:
+    """The user's network, given those arguments that a recipe sets."""
+    taken = inspect.signature(build).parameters
+    anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
+    unknown = [argument for argument in arguments if argument not in taken and not anything]
+    if unknown:
+        raise RecipeError(
+            f"{name!r} must take what the recipe sets. It takes {', '.join(taken) or 'nothing'}, the recipe sets "
+            f"{', '.join(unknown)}. Add it as a keyword argument, or leave the recipe out."
+        )
+    given = {"inputs": problem.inputs, "outputs": problem.outputs}
+    model = build(
+        **{argument: value for argument, value in given.items() if argument in taken or anything}, **arguments
+    )
+    if not isinstance(model, keras.Model):
+        raise RecipeError(f"{name!r} must return a keras.Model. Got {type(model).__name__}.")
+    return model
+
+
+def recipes_for(texts: Sequence[str], problem: Problem, network: Any = "auto") -> tuple[Recipe, ...]:
+    """Recipes for a problem.
+
+    Args:
+        texts: As `kohort.recipes.grammar` says: `none`, `l2`, `batchnorm+dropout=0.5`, …
+        problem: What the networks are for.
+        network: As `network_for` takes it.
+
+    Raises:
+        RecipeError: A text means no recipe or one that does not suit the problem, two mean the same, or there is none.
+    """
+    own = network_for(problem, network)
+    compositions = combined(texts)
+    for composition in compositions:
+        _check_needs(composition, problem, own)
+    designs = sharing_programs([composition.design() for composition in compositions])
+    for composition, design in zip(compositions, designs, strict=True):
+        try:
+            optimizer_of(design, problem)
+        except RecipeError as error:
+            raise RecipeError(f"recipe {composition.label!r}: {error}") from error
+    return tuple(
+        Recipe(
+            composition.label,
+            Built(own, design, problem),
+            draws_nothing=own.draws_nothing,
+            callbacks=tuple(partial(callback, problem) for callback in design.callbacks),
+        )
+        for composition, design in zip(compositions, designs, strict=True)
+    )
+
+
+def _check_needs(composition: Composition, problem: Problem, network: Network) -> None:
+    has: dict[Need, bool] = {
+        "classes": problem.task != "regression",
+        "images": len(problem.inputs) > 1,
+        "convolutions": network.name != "mlp",
+        "vectors": len(problem.inputs) == 1,
+    }
+    for part in composition.parts:
+        for need in part.technique.needs:
+            if not has[need]:
+                raise RecipeError(
+                    f"recipe {composition.label!r}: {part.technique.name!r} needs {IN_WORDS[need]}. "
+                    f"Got {problem.task} of rows of shape {list(problem.inputs)} with the network {network.name!r}. "
+                    "Leave it out."
+                )
+
+
+@dataclass(frozen=True)
+class Built:
+    """A recipe's builder: makes a network and compiles it as the design says."""
+
+    network: Network
+    design: Design
+    problem: Problem
+
+    def __call__(self) -> keras.Model:
+        """The compiled network."""
+        model = self.network.build(self.problem, **self.design.network)
+        if getattr(model, "compiled", False):
+            return self._changed(model)
+        return compiled(model, self.design, self.problem)
+
+    def _changed(self, model: keras.Model) -> keras.Model:
+        """A model that its builder has compiled, with what the recipe decides instead."""
+        plain = replace(self.design, network={}, callbacks=())
+        if plain == Design():
+            return model
+        raise RecipeError(
+            f"{self.network.name!r} must return a network that is not compiled where recipes decide how it trains. "
+            "Leave compile() to Kohort, or pass a mapping of names to functions that compile."
+        )

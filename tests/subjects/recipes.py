@@ -1,0 +1,28 @@
+"""Every technique of the catalogue, as a recipe that is written in a text."""
+
+import numpy as np
+
+from kohort.recipes.compose import recipes_for
+from kohort.recipes.design import Problem
+from kohort.recipes.recipe import callbacks_of
+from kohort.recipes.technique import Technique
+from kohort.recipes.techniques import TECHNIQUES
+from tests.subjects.data import CLASSES, IMAGES, LABELS, VECTORS
+from tests.subjects.subject import Subject
+
+TABLE = Problem((6,), CLASSES, "multiclass", 3, 2)
+PICTURES = Problem((8, 8, 2), CLASSES, "multiclass", 3, 2)
+
+
+def recipe(technique: Technique) -> Subject:
+    """A row that trains a technique at its defaults: on images where it needs them, else on a small perceptron."""
+    pictures = not {"images", "convolutions"}.isdisjoint(technique.needs)
+    problem, x = (PICTURES, IMAGES) if pictures else (TABLE, VECTORS)
+    text = f"{technique.name}=1" if technique.name == "earlystopping" else technique.name
+    (made,) = recipes_for([text], problem)
+    heard = callbacks_of([made])
+    callbacks = (lambda: {"callbacks": heard(made.name, 0)}) if heard is not None else dict
+    return Subject(text, "recipes", made.build, x, np.asarray(LABELS), made=callbacks)
+
+
+RECIPES = tuple(recipe(technique) for technique in TECHNIQUES.values())
