@@ -15,7 +15,7 @@ TEXTBOOK: dict[str, Builder] = {
     "none": partial(mlp, (64,), 10, l2=0.0),
     "l2": partial(mlp, (64,), 10, l2=1e-3),
     "dropout": partial(mlp, (64,), 10, dropout=0.3),
-    "batchnorm": partial(mlp, (64,), 10, batchnorm=True),
+    "batchnorm": partial(mlp, (64,), 10, norm="batch"),
 }
 
 

@@ -30,7 +30,7 @@ DOORS = {  # a dependency -> where alone it may be imported
     "keras": {"cohort", "recipes", "parts", "training", "fitting", "checking", "elsewhere", "study"},
     "sklearn": {"data"},
     "scipy": {"statistics"},
-    "polars": {"scores"},
+    "polars": {"scores", "data"},
     "altair": {"report"},
     "vl_convert": {"report"},
     "jinja2": {"report"},

@@ -90,7 +90,7 @@ def test_a_report_that_cannot_be_written_loses_no_result(tmp_path: Path) -> None
     ("words", "message"),
     [
         (["compare", "digit"], "kohort: no dataset is called 'digit'. Did you mean 'digits'?"),
-        (["compare", "digits", "--recipes", "l3"], "kohort: no recipe is called 'l3'. Did you mean 'l2'?"),
+        (["compare", "digits", "--recipes", "l3"], "kohort: no recipe is called 'l3'. Did you mean 'l2'"),
         (["compare", "digits", "--seeds", "0"], "Got seeds=0"),
         (["compare", "digits", "--seeds", "some"], "--seeds must be a whole number or auto. Got 'some'"),
         (
@@ -140,6 +140,23 @@ def test_ones_own_network_is_found_beside_the_command(tmp_path: Path) -> None:
     ):
         failed = kohort_(*words, "--model", model, folder=tmp_path)
         assert (failed.returncode, message in failed.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_file_is_compared_on_and_what_was_found_is_said(tmp_path: Path) -> None:
+    lines = [f"{row % 7},{'ab'[row % 2]},{row % 5},{'yes' if row % 3 else 'no'}" for row in range(120)]
+    (tmp_path / "people.csv").write_text("age,kind,who,member\n" + "\n".join(lines))
+    words = ["compare", "people.csv", "--recipes", "none,l1", "--seeds", "2", "--epochs", "1", "--batch-size", "8"]
+    done = kohort_(*words, "--target", "member", "--drop", "who", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "A classification of 'member' into 2 classes: no, yes." in done.stdout
+    assert "2 columns: 1 of numbers, 1 of categories." in done.stdout
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "kohort compare people.csv --target member --drop who --recipes none,l1" in page
+    wrong = kohort_(*words, "--target", "membre", folder=tmp_path)
+    assert (wrong.returncode, "no column 'membre'. Did you mean 'member'" in wrong.stderr) == (2, True)
+    named = kohort_("compare", "digits", "--target", "y", folder=tmp_path)
+    assert (named.returncode, "--target can be said of a file only" in named.stderr) == (2, True)
 
 
 def test_doctor_finds_this_machine_fit() -> None:

@@ -40,7 +40,7 @@ def test_named_sets_are_cut_without_overlap_and_stratified(name: str) -> None:
 def test_scaling_knows_the_training_rows_only() -> None:
     dataset = named("wine")
     rows = split(dataset, 3, 16).train
-    scaled = dataset.scaled(rows)
+    scaled = dataset.inputs(rows)
     np.testing.assert_allclose(scaled[rows].mean(axis=0), 0.0, atol=1e-5)
     np.testing.assert_allclose(scaled[rows].std(axis=0), 1.0, atol=1e-5)
     assert np.abs(scaled.mean(axis=0)).max() > 1e-3
@@ -48,7 +48,7 @@ def test_scaling_knows_the_training_rows_only() -> None:
 
 def test_a_constant_feature_stays_finite() -> None:
     dataset = Dataset("c", np.ones((10, 2), np.float32), np.arange(10) % 2, ("a", "b"), "standard")
-    assert not dataset.scaled(np.arange(5)).any()
+    assert not dataset.inputs(np.arange(5)).any()
 
 
 def test_the_fingerprint_tells_data_apart() -> None:

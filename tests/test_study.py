@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import polars as pl
 import pytest
 
 import kohort
@@ -32,7 +33,7 @@ def test_each_run_equals_fit_on_its_own_rows(name: str, recipe: str, studies: di
     dataset, study, runs = named(name), studies[name], results[name].runs
     build = next(r.build for r in study.recipes if r.name == recipe)
     part = split(dataset, 5, 32)
-    x = dataset.scaled(part.train)
+    x = dataset.inputs(part.train)
     keras.utils.set_random_seed(5)
     model = build()
     quiet: dict = {"verbose": 0}
@@ -64,6 +65,54 @@ def test_facts_name_the_data_and_the_seeds(results: dict) -> None:
     assert facts["rows"].startswith("1152 train, 288 validate, 357 test")
     assert facts["seeds"] == "3: 2, 0, 5"
     assert named("digits").fingerprint in facts["fingerprint"]
+
+
+def table(regression: bool) -> kohort.data.Dataset:
+    """200 rows of a number with gaps, categories few and many, and a target of both."""
+    rng = np.random.default_rng(0)
+    number, few, many = rng.normal(size=200), rng.integers(0, 3, 200), rng.integers(0, 20, 200)
+    target = number + few + 0.1 * many + 0.3 * rng.normal(size=200)
+    cells = {
+        "number": [None if row % 9 == 0 else value for row, value in enumerate(number)],
+        "few": [f"f{value}" for value in few],
+        "many": [f"m{value}" for value in many],
+        "target": 10 * target if regression else ["high" if value > 2 else "low" for value in target],
+    }
+    return kohort.data.load(pl.DataFrame(cells), name="mine")
+
+
+@pytest.mark.parametrize("regression", [False, True])
+def test_runs_on_a_table_equal_fit_on_each_seeds_own_inputs(regression: bool) -> None:
+    dataset = table(regression)
+    study = kohort.Study(["none", "dropout=0.2"], dataset, seeds=2, epochs=3, batch_size=16)
+    result = study.run(verbose=0)
+    assert result.plan.metric == ("root_mean_squared_error" if regression else "accuracy")
+    for recipe in study.recipes:
+        for seed in (0, 1):
+            part = kohort.data.split(dataset, seed, 16)
+            x, learnt = dataset.inputs(part.train), dataset.targets(part.train)
+            keras.utils.set_random_seed(seed)
+            model: Any = recipe.build()
+            held_out = (x[part.validation], learnt.values[part.validation])
+            model.fit(
+                x[part.train], learnt.values[part.train], batch_size=16, epochs=3, validation_data=held_out, verbose=0
+            )
+            run = result.runs[recipe.name, seed]
+            assert largest_gap(run.weights, model.get_weights()) <= 1e-4
+            predicted = model.predict(x[part.test], verbose=0)
+            if regression:
+                error = predicted[:, 0] * learnt.spread + learnt.centre - dataset.y[part.test]
+                assert run.test is not None
+                assert run.test.score == pytest.approx(float(np.sqrt(np.mean(error**2))), rel=1e-4)
+            else:
+                assert run.test is not None
+                right = predicted.argmax(axis=1) == dataset.y[part.test]
+                assert run.test.score == pytest.approx(float(right.mean()), abs=1.5 / len(right))
+    kinds = [type(layer).__name__ for layer in study.recipes[0].build().layers]
+    assert kinds[0] == "CategoryEmbedding"
+    facts = result.facts()
+    assert "2 of categories, 1 of these with so many levels that they are embedded" in facts["found in the data"]
+    assert ("the tenths of the target" in facts["rows"]) is regression
 
 
 def test_composed_recipes_train_and_stop_early_each_by_itself() -> None:
@@ -131,7 +180,7 @@ def test_recipes_are_tested_with_their_own_numbers() -> None:
     quiet: dict = {"verbose": 0}
     for (_, seed), run in result.runs.items():
         part = split(dataset, seed, 8)
-        predicted = run.model().predict(dataset.scaled(part.train)[part.test], **quiet).argmax(axis=1)
+        predicted = run.model().predict(dataset.inputs(part.train)[part.test], **quiet).argmax(axis=1)
         assert run.test is not None
         np.testing.assert_array_equal(run.test.outcomes, predicted == dataset.y[part.test])
 
@@ -152,7 +201,7 @@ def test_the_score_is_that_of_averaged_weights_where_fit_writes_them() -> None:
         part = split(dataset, seed, 8)
         model = run.model()
         assert largest_gap(run.weights, model.get_weights()) == 0.0
-        predicted = model.predict(dataset.scaled(part.train)[part.test], **quiet).argmax(axis=1)
+        predicted = model.predict(dataset.inputs(part.train)[part.test], **quiet).argmax(axis=1)
         assert run.test is not None
         np.testing.assert_array_equal(run.test.outcomes, predicted == dataset.y[part.test])
 
@@ -208,7 +257,7 @@ def test_any_metric_judges_and_no_penalty_is_part_of_it() -> None:
     run = result.runs["l2 5", 2]
     part = split(dataset, 2, 32)
     quiet: dict = {"verbose": 0}
-    predicted = run.model().predict(dataset.scaled(part.train)[part.test], **quiet)
+    predicted = run.model().predict(dataset.inputs(part.train)[part.test], **quiet)
     expected = -np.log(predicted[np.arange(len(part.test)), dataset.y[part.test]]).mean()
     assert run.test is not None
     assert run.test.score == pytest.approx(expected, abs=1e-5)

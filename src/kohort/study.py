@@ -16,7 +16,8 @@ from kohort.cohort.members import Training
 from kohort.cohort.outcomes import measure
 from kohort.cohort.predict import predict
 from kohort.cohort.train import Course, Data
-from kohort.data.dataset import Dataset, Split, sizes, split
+from kohort.data.dataset import Dataset
+from kohort.data.splitting import Split, duplicates_across, parts, split
 from kohort.errors import DataError, RecipeError
 from kohort.progress import Bar, Listener, silent
 from kohort.recipes.compose import network_for, recipes_for
@@ -30,6 +31,14 @@ from kohort.statistics.comparison import Comparison, compare
 from kohort.statistics.sequential import next_round
 from kohort.statistics.spending import Looks
 from kohort.training import Cohort, Request, fit_members
+
+USUAL_METRIC = {
+    "binary": "accuracy",
+    "multiclass": "accuracy",
+    "regression": "root_mean_squared_error",
+}
+
+MOST_BYTES = 6 * 2**30  # of inputs of all seeds; they lie once on the host and once on the devices
 
 _ROWS = jax.tree.structure((0, 0))  # how (x, y) nests
 
@@ -73,6 +82,8 @@ class StudyResult:
         plan: What was asked.
         runs: Every run, by (recipe, seed), with its evaluation on the test rows.
         source: Where the data comes from.
+        cut: How the rows were cut, in words.
+        remarks: What was found in the data, in sentences.
         seconds: Wall-clock seconds for everything: building, compiling, training, testing.
         environment: Versions and devices.
         looks: Where seeds came in rounds: the looks at them before the last.
@@ -84,6 +95,8 @@ class StudyResult:
     source: str
     seconds: float
     environment: Mapping[str, str]
+    cut: str = ""
+    remarks: tuple[str, ...] = ()
     looks: Looks | None = None
     ended: str = ""
 
@@ -108,8 +121,8 @@ class StudyResult:
         return {
             "data": f"{plan.dataset[0]}: {self.source}",
             "fingerprint": f"SHA-256 {plan.dataset[1]}",
-            "rows": f"{train} train, {validation} validate, {test} test; the test rows are drawn once, the others cut "
-            "anew for each seed, all stratified by class",
+            "rows": f"{train} train, {validation} validate, {test} test; {self.cut}",
+            **({"found in the data": " ".join(self.remarks)} if self.remarks else {}),
             "network": plan.network,
             "training": f"{plan.epochs} epochs, batch size {plan.batch_size}",
             "recipes": ", ".join(plan.recipes),
@@ -144,7 +157,8 @@ class Study:
         baseline: The recipe to compare with; the first by default.
         network: What recipes that are given as texts are applied to: `"mlp"`, `"cnn"`, a function (see
             `kohort.recipes.compose.network_for`), or `"auto"`: convolutions for images, else a perceptron.
-        metric: What runs are judged by on the test rows: a metric as `model.compile` takes it, by name or as an object.
+        metric: What runs are judged by on the test rows: a metric as `model.compile` takes it, by name or as an object;
+            by default accuracy, and the root of the mean squared error of a regression, in units of the target.
         smallest_effect: The smallest effect that matters, in units of the metric; by default half a point (0.005) of a
             share such as accuracy, and 1 % of the baseline's score of any other metric.
         most_seeds: With `seeds="auto"`: at most so many. 40 resolves a third of what one seed's spread is.
@@ -164,7 +178,7 @@ class Study:
         batch_size: int = 32,
         baseline: str | None = None,
         network: Any = "auto",
-        metric: Any = "accuracy",
+        metric: Any = None,
         smallest_effect: float | None = None,
         most_seeds: int = 40,
     ):
@@ -178,18 +192,19 @@ class Study:
             self.looks = _looks(seeds, most_seeds)
             seeds = self.looks.seeds[0]
         self.dataset = dataset
-        rows = sizes(dataset.rows, batch_size)
+        rows = parts(dataset, batch_size)
+        metric = USUAL_METRIC[dataset.task] if metric is None else metric
         if isinstance(recipes, Mapping):
             self.recipes, _ = as_recipes(recipes)
             described = "the user's own builders"
         else:
-            task = "binary" if len(dataset.classes) == 2 else "multiclass"
             steps = -(-rows[0] // batch_size)
-            problem = Problem(dataset.x.shape[1:], len(dataset.classes), task, steps, epochs)
+            problem = Problem(dataset.shape, dataset.outputs, dataset.task, steps, epochs, dataset.embedded)
             self.recipes = recipes_for(recipes, problem, network)
             described = network_for(problem, network).words
         names = tuple(recipe.name for recipe in self.recipes)
-        self.measure = measure(metric, dataset.y, len(dataset.classes))
+        self.remarks = (*dataset.remarks, *_copies(dataset, split(dataset, 0, batch_size)))
+        self.measure = measure(metric, dataset.y, dataset.outputs)
         self.plan = Plan(
             (dataset.name, dataset.fingerprint),
             names,
@@ -246,8 +261,7 @@ class Study:
         logs = ("accuracy", "val_accuracy") if plan.metric == "accuracy" else ()
         course = Course(plan.epochs, callbacks=callbacks_of(self.recipes), params=params)
         request = Request(options, data, course)
-        outputs = len(self.dataset.classes)
-        fitted = fit_members(self.recipes, seeds, request, heard, required_logs=logs, outputs=outputs)
+        fitted = fit_members(self.recipes, seeds, request, heard, required_logs=logs, outputs=self.dataset.outputs)
         tested = self._tested(fitted.cohorts, seeds, splits, pool)
         runs = {
             (run.recipe, run.seed): replace(run, test=tested[run.recipe, run.seed])
@@ -269,7 +283,16 @@ class Study:
         runs = {(recipe, seed): merged[recipe, seed] for recipe in plan.recipes for seed in seeds}
         told = {"cohorts": rounds[0].cohorts, "separate": rounds[0].separate}
         seconds = time.perf_counter() - started
-        return StudyResult(plan, Runs(runs, **told), self.dataset.source, seconds, _environment(), looks)
+        return StudyResult(
+            plan,
+            Runs(runs, **told),
+            self.dataset.source,
+            seconds,
+            _environment(),
+            self.dataset.cut,
+            self.remarks,
+            looks,
+        )
 
     def _tested(
         self, cohorts: Sequence[Cohort], seeds: Sequence[int], splits: Sequence[Split], pool: Arrays
@@ -291,17 +314,29 @@ class Study:
         tested = {}
         for member, own in outputs:
             recipe, seed, _ = members[member]
-            if own.ndim != 2 or own.shape[-1] != len(self.dataset.classes):
+            if own.ndim != 2 or own.shape[-1] != self.dataset.outputs:
                 raise RecipeError(
-                    f"recipes of a study must give one output per class, {len(self.dataset.classes)} here. "
+                    f"recipes of a study must give one output per class, {self.dataset.outputs} here. "
                     f"Got outputs of shape {list(own.shape[1:])} from {plan.recipes[recipe]}. "
                     "Give the last layer one unit per class."
                 )
             test = splits[seed].test
-            outcomes = self.measure.outcomes(self.dataset.y[test], own)
+            learnt = self.dataset.targets(splits[seed].train)
+            predicted = own if self.dataset.classes else (own * learnt.spread + learnt.centre).astype(np.float32)
+            outcomes = self.measure.outcomes(self.dataset.y[test], predicted)
             evaluation = Evaluation(test, outcomes, self.measure.name, self.measure.greater_is_better)
             tested[plan.recipes[recipe], seeds[seed]] = evaluation
         return tested
+
+
+def _copies(dataset: Dataset, own: Split) -> tuple[str, ...]:
+    if dataset.columns is None:
+        return ()
+    count = duplicates_across(dataset, own)
+    copies = (
+        f"{count:,} of {len(own.test):,} test rows have a copy among the training rows of seed 0: test scores flatter."
+    )
+    return (copies,) if count else ()
 
 
 def _looks(seeds: str, most_seeds: int) -> Looks:
@@ -335,11 +370,18 @@ def _pooled(dataset: Dataset, splits: Sequence[Split]) -> tuple[Arrays, Data]:
 
     Where inputs are scaled by the training rows, every seed sees other numbers: their rows stand one after another.
     """
-    if dataset.scaling == "none":
+    if not dataset.depends_on_split:
         pool, offset = Arrays((dataset.x, dataset.y), _ROWS), 0
     else:
-        x = np.concatenate([dataset.scaled(part.train) for part in splits])
-        pool, offset = Arrays((x, np.tile(dataset.y, len(splits))), _ROWS), dataset.rows
+        each = dataset.rows * int(np.prod(dataset.shape)) * 4
+        if each * len(splits) > MOST_BYTES:
+            raise DataError(
+                f"each seed sees {dataset.name!r} scaled by its own training rows: {len(splits)} times "
+                f"{each / 2**20:,.0f} MiB are more than {MOST_BYTES / 2**30:g} GiB. Train fewer seeds at once."
+            )
+        x = np.concatenate([dataset.inputs(part.train) for part in splits])
+        y = np.concatenate([dataset.targets(part.train).values for part in splits])
+        pool, offset = Arrays((x, y), _ROWS), dataset.rows
     train = np.stack([part.train + index * offset for index, part in enumerate(splits)]).astype(np.int32)
     validation = np.stack([part.validation + index * offset for index, part in enumerate(splits)]).astype(np.int32)
     return pool, Data(pool, pool, train, validation)

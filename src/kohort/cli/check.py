@@ -42,7 +42,7 @@ def check(
     asked = recipes_for([text for text in recipes.split(",") if text.strip()], problem)
     found = check_against_fit(
         {recipe.name: recipe.build for recipe in asked},
-        data.scaled(np.arange(data.rows)),
+        data.inputs(np.arange(data.rows)),
         data.y,
         members=members,
         callbacks=callbacks_of(asked),

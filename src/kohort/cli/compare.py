@@ -14,7 +14,18 @@ from kohort.errors import DataError
 
 
 def compare(
-    dataset: Annotated[str, typer.Argument(help="A dataset by name: digits, wdbc, wine, iris.")],
+    dataset: Annotated[str, typer.Argument(help="A CSV, TSV or Parquet file, or a dataset by name, such as digits.")],
+    target: Annotated[str | None, typer.Option(help="Of a file: the column to learn; the last by default.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Of a file: classification or regression; found from the target by default.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Of a file: a column that says which rows belong together; no group is cut.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Of a file: a column that says when a row was; the latest rows are the test.")
+    ] = None,
+    drop: Annotated[str, typer.Option(help="Of a file: columns to leave out, separated by commas.")] = "",
     recipes: Annotated[
         str,
         typer.Option(
@@ -32,7 +43,13 @@ def compare(
     epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 50,
     batch_size: Annotated[int, typer.Option(help="Rows of a batch.")] = 32,
     baseline: Annotated[str | None, typer.Option(help="The recipe to compare with; the first by default.")] = None,
-    metric: Annotated[str, typer.Option(help="What runs are judged by: the name of a Keras metric.")] = "accuracy",
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="What runs are judged by: the name of a Keras metric; accuracy by default, of a regression the root "
+            "of the mean squared error."
+        ),
+    ] = None,
     smallest_effect: Annotated[
         float | None,
         typer.Option(help="The smallest effect that matters, in units of the metric; 0.005 of an accuracy by default."),
@@ -55,9 +72,8 @@ def compare(
 
     check_backend()
     # before anything slow is imported, so that a wrong name is answered at once
-    from kohort.data.named import named
-
-    data = named(dataset)
+    of_a_file = {"target": target, "task": task, "group": group, "time": time, "drop": drop}
+    data = _data(dataset, of_a_file)
     from kohort.study import Study
 
     study = Study(
@@ -77,12 +93,13 @@ def compare(
     from kohort.report.html import page
 
     comparison = result.comparison
-    options: dict[str, Any] = {"recipes": recipes, "seeds": seeds, "epochs": epochs, "batch-size": batch_size}
+    options: dict[str, Any] = {name: value for name, value in of_a_file.items() if value}
+    options |= {"recipes": recipes, "seeds": seeds, "epochs": epochs, "batch-size": batch_size}
     if count == "auto":
         options["most-seeds"] = most_seeds
     if model != "auto":
         options["model"] = model
-    if metric != "accuracy":
+    if metric is not None:
         options["metric"] = metric
     if smallest_effect is not None:
         options["smallest-effect"] = smallest_effect
@@ -101,6 +118,10 @@ def compare(
         raise DataError(f"the report could not be written to {report}: {error}. Name another file.") from error
     if not as_json and not quiet:
         print()
+        for remark in result.remarks:
+            print(remark)
+        if result.remarks:
+            print()
         for sentence in (
             *verdict_sentences(comparison),
             "",
@@ -111,6 +132,21 @@ def compare(
         if result.ended:
             print(f"Seeds: {result.ended}.")
         print(f"{len(result.runs)} runs in {result.seconds:.1f} s. Report: {report}")
+
+
+def _data(dataset: str, of_a_file: dict[str, Any]) -> Any:
+    """The dataset of a name, or of a file."""
+    from kohort.data.named import named, names
+
+    if dataset in names() or not (Path(dataset).exists() or Path(dataset).suffix):
+        told = [f"--{name}" for name, value in of_a_file.items() if value]
+        if told:
+            raise DataError(f"{', '.join(told)} can be said of a file only. Got the dataset {dataset!r}.")
+        return named(dataset)
+    from kohort.data.tables import load
+
+    dropped = [name.strip() for name in of_a_file["drop"].split(",") if name.strip()]
+    return load(dataset, **{**of_a_file, "drop": dropped})
 
 
 def _network(model: str) -> Any:
@@ -155,5 +191,6 @@ def _json(result: Any, comparison: Any) -> dict[str, Any]:
             "naive_pick": comparison.naive_pick.recipe,
             "regret": None if comparison.regret is None else asdict(comparison.regret),
             "ended": result.ended,
+            "remarks": list(result.remarks),
         }
     )

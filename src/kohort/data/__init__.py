@@ -1,8 +1,12 @@
-"""What networks are trained on: datasets, how they are cut, and the small ones that need no download."""
+"""What networks are trained on: tables, arrays, how they are cut, and small sets that need no download."""
 
+from kohort.data.columns import Column as Column
 from kohort.data.dataset import Dataset as Dataset
-from kohort.data.dataset import Split as Split
-from kohort.data.dataset import sizes as sizes
-from kohort.data.dataset import split as split
+from kohort.data.dataset import Targets as Targets
 from kohort.data.named import named as named
 from kohort.data.named import names as names
+from kohort.data.splitting import Split as Split
+from kohort.data.splitting import duplicates_across as duplicates_across
+from kohort.data.splitting import sizes as sizes
+from kohort.data.splitting import split as split
+from kohort.data.tables import load as load

@@ -1,4 +1,4 @@
-"""Arrays with a name, and how they are cut into training, validation and test rows."""
+"""Rows to learn from, with a name and a target, as networks see them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,40 +6,64 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
+from kohort.data.columns import Column, embedded, inputs
 from kohort.errors import DataError
 
-TEST_SHARE = 0.2  # of all rows
-VALIDATION_SHARE = 0.2  # of the rows that are not test, as the textbook's validation_split=0.2
-TEST_SEED = 8  # the test rows are drawn once, whatever the seed of a run; the number of the book's chapter
+Task = Literal["binary", "multiclass", "regression"]
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Targets as a network learns them.
+
+    Attributes:
+        values: Class numbers, int32; or numbers centred and scaled by the training rows, float32.
+        centre: The training rows' mean; 0 of classes.
+        spread: Their standard deviation; 1 of classes.
+    """
+
+    values: np.ndarray
+    centre: float = 0.0
+    spread: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Rows to learn from, for classification.
+    """Rows to learn from.
 
     Attributes:
         name: What reports call it.
-        x: Inputs, float32 of shape (rows, …).
-        y: Class numbers from 0, int32 of shape (rows,).
-        classes: The classes' names, by number.
+        x: Inputs, float32 of shape (rows, …); of a table with `columns` its cells, float64, NaN where missing.
+        y: Class numbers from 0, int32 of shape (rows,); of a regression numbers, float32.
+        classes: The classes' names, by number; none of a regression.
         scaling: `"none"`: inputs are used as they are; `"standard"`: in each split every feature is centred and
             divided by its standard deviation over the *training* rows.
         source: Where it comes from.
+        columns: What the columns of a table are; None where `x` is what networks see.
+        groups: For each row the group it belongs to, int; no group is cut. None: rows belong together with no other.
+        times: For each row when it was; the test rows are then the latest. None: rows have no order.
+        remarks: What was found when the data was read, in sentences.
     """
 
     name: str
     x: np.ndarray
     y: np.ndarray
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     scaling: Literal["none", "standard"] = "none"
     source: str = ""
+    columns: tuple[Column, ...] | None = None
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.x, np.ndarray) or not isinstance(self.y, np.ndarray) or self.y.dtype.kind not in "iu":
+        kinds, wanted = (
+            ("iu", "whole numbers") if self.classes else ("f", "floating-point numbers, as it has no classes")
+        )
+        if not isinstance(self.x, np.ndarray) or not isinstance(self.y, np.ndarray) or self.y.dtype.kind not in kinds:
             raise DataError(
-                f"dataset {self.name!r}: x and y must be NumPy arrays, y of whole numbers. "
+                f"dataset {self.name!r}: x and y must be NumPy arrays, y of {wanted}. "
                 f"Got {type(self.x).__name__} and {type(self.y).__name__} of {getattr(self.y, 'dtype', 'objects')}."
             )
         if self.y.size == 0:
@@ -49,100 +73,88 @@ class Dataset:
                 f"dataset {self.name!r}: x must be (rows, features) and y (rows,). "
                 f"Got x {list(self.x.shape)}, y {list(self.y.shape)}."
             )
-        if not np.isfinite(self.x).all():
+        if self.columns is None and not np.isfinite(self.x).all():
             raise DataError(f"dataset {self.name!r}: x must be finite. Got NaN or infinite values.")
-        if self.y.min() < 0 or self.y.max() >= len(self.classes):
+        if not self.classes and not np.isfinite(self.y).all():
+            raise DataError(f"dataset {self.name!r}: y must be finite. Got NaN or infinite values.")
+        if self.classes and (self.y.min() < 0 or self.y.max() >= len(self.classes)):
             raise DataError(
                 f"dataset {self.name!r}: y must hold class numbers from 0 to {len(self.classes) - 1}. "
                 f"Got numbers from {self.y.min()} to {self.y.max()}."
             )
+        for name, given in (("groups", self.groups), ("times", self.times)):
+            if given is not None and given.shape != self.y.shape:
+                raise DataError(
+                    f"dataset {self.name!r}: {name} must have one value for each of {len(self.y)} rows. "
+                    f"Got an array of shape {list(given.shape)}."
+                )
 
     @property
     def rows(self) -> int:
         """The number of rows."""
         return len(self.y)
 
+    @property
+    def task(self) -> Task:
+        """What is learnt."""
+        return "regression" if not self.classes else "binary" if len(self.classes) == 2 else "multiclass"
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network gives for a row: one per class, or one."""
+        return len(self.classes) or 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a row as networks see it."""
+        return self.x.shape[1:] if self.columns is None else (sum(column.width for column in self.columns),)
+
+    @property
+    def embedded(self) -> tuple[tuple[int, int], ...]:
+        """The positions of inputs that are numbers of a category, and how many categories each has."""
+        return embedded(self.columns) if self.columns is not None else ()
+
+    @property
+    def depends_on_split(self) -> bool:
+        """Whether what a network sees depends on which rows it is trained on."""
+        return self.columns is not None or self.scaling != "none" or self.task == "regression"
+
+    @property
+    def cut(self) -> str:
+        """How its rows are cut into training, validation and test, in words."""
+        if self.times is not None:
+            return "the latest rows are the test, the latest of the others the validation, for every seed"
+        drawn = "the test rows are drawn once, the others cut anew for each seed"
+        if self.groups is not None:
+            return f"{drawn}, no group being cut"
+        return f"{drawn}, all stratified by {'class' if self.classes else 'the tenths of the target'}"
+
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the arrays' bytes, in hexadecimal: equal data, equal fingerprint."""
+        """SHA-256 of the contents, in hexadecimal: equal data, equal fingerprint."""
         digest = hashlib.sha256()
-        for array in (self.x, self.y):
-            digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+        for array in (self.x, self.y, self.groups, self.times):
+            if array is not None:
+                digest.update(f"{array.dtype}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+        if self.columns is not None:
+            digest.update(repr((self.columns, self.classes)).encode())
         return digest.hexdigest()
 
-    def scaled(self, training_rows: np.ndarray) -> np.ndarray:
-        """All inputs as a network sees them whose training rows are these, float32 of the shape of `x`."""
+    def inputs(self, training_rows: np.ndarray) -> np.ndarray:
+        """All rows as a network sees them whose training rows are these, float32 of shape (rows, …)."""
+        if self.columns is not None:
+            return inputs(self.x, self.columns, training_rows)
         if self.scaling == "none":
             return self.x
         mean = self.x[training_rows].mean(axis=0, dtype=np.float64)
         spread = self.x[training_rows].std(axis=0, dtype=np.float64)
         return ((self.x - mean) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
 
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Which rows a run trains on, validates on and is judged by.
-
-    Attributes:
-        train: Row numbers, int32.
-        validation: Row numbers, int32.
-        test: Row numbers, int32, the same for every seed.
-    """
-
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-
-
-def sizes(rows: int, batch_size: int) -> tuple[int, int, int]:
-    """How many rows train, validate and test.
-
-    About a fifth is for test and a fifth of the rest for validation. Training and validation rows are whole
-    batches: a last, smaller batch would be another program to compile for nothing; the rows over go to the test.
-
-    Raises:
-        DataError: There are too few rows.
-
-    >>> sizes(1797, 32)
-    (1152, 288, 357)
-    """
-    free = rows - round(TEST_SHARE * rows)
-    validation = max(1, round(VALIDATION_SHARE * free / batch_size)) * batch_size
-    train = round((free - validation) / batch_size) * batch_size
-    if rows - train - validation < TEST_SHARE * rows / 2:
-        train -= batch_size
-    if train < batch_size:
-        raise DataError(
-            f"the data must have enough rows for a batch of training, one of validation and a test. Got {rows} rows "
-            f"and batch_size={batch_size}. Pass a batch size of at most {max(1, rows // 5)}."
-        )
-    return train, validation, rows - train - validation
-
-
-def split(dataset: Dataset, seed: int, batch_size: int) -> Split:
-    """The rows of one seed: the test rows drawn once, the others cut anew for each seed, all stratified by class.
-
-    Raises:
-        DataError: There are too few rows, or a class has too few to appear in every part.
-    """
-    train, validation, test = sizes(dataset.rows, batch_size)
-    counts = np.bincount(dataset.y, minlength=len(dataset.classes))
-    if min(validation, test) < len(dataset.classes):
-        raise DataError(
-            f"validation and test must have a row for each of the {len(dataset.classes)} classes of {dataset.name!r}. "
-            f"Got {validation} validation rows and {test} test rows. Bring more rows or fewer classes."
-        )
-    if counts.min() < 3:
-        rare = dataset.classes[int(counts.argmin())]
-        raise DataError(
-            f"each class must have at least 3 rows, one for each of training, validation and test. "
-            f"Got {counts.min()} of class {rare!r} in {dataset.name!r}. Remove the class or add rows."
-        )
-    everything = np.arange(dataset.rows)
-    rest, tested = train_test_split(everything, test_size=test, random_state=TEST_SEED, stratify=dataset.y)
-    trained, validated = train_test_split(
-        rest, train_size=train, test_size=validation, random_state=seed, stratify=dataset.y[rest]
-    )
-    parts = (trained, validated, tested)
-    return Split(*(np.asarray(part, dtype=np.int32) for part in parts))
+    def targets(self, training_rows: np.ndarray) -> Targets:
+        """All targets as a network learns them whose training rows are these."""
+        if self.classes:
+            return Targets(self.y)
+        trained = self.y[training_rows].astype(np.float64)
+        centre, spread = float(trained.mean()), float(trained.std()) or 1.0
+        return Targets(((self.y - centre) / spread).astype(np.float32), centre, spread)

@@ -1,0 +1,169 @@
+"""How a dataset is cut into training, validation and test rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from kohort.data.dataset import Dataset
+from kohort.errors import DataError
+
+TEST_SHARE = 0.2  # of all rows
+VALIDATION_SHARE = 0.2  # of the rows that are not test, as the textbook's validation_split=0.2
+TEST_SEED = 8  # the test rows are drawn once, whatever the seed of a run; the number of the book's chapter
+BINS = 10  # of a regression's target, from which each part gets its share
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Which rows a run trains on, validates on and is judged by.
+
+    Attributes:
+        train: Row numbers, int32.
+        validation: Row numbers, int32.
+        test: Row numbers, int32, the same for every seed.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def sizes(rows: int, batch_size: int) -> tuple[int, int, int]:
+    """How many rows train, validate and test.
+
+    About a fifth is for test and a fifth of the rest for validation. Training and validation rows are whole
+    batches: a last, smaller batch would be another program to compile for nothing; the rows over go to the test.
+
+    Raises:
+        DataError: There are too few rows.
+
+    >>> sizes(1797, 32)
+    (1152, 288, 357)
+    """
+    free = rows - round(TEST_SHARE * rows)
+    validation = max(1, round(VALIDATION_SHARE * free / batch_size)) * batch_size
+    train = round((free - validation) / batch_size) * batch_size
+    if rows - train - validation < TEST_SHARE * rows / 2:
+        train -= batch_size
+    if train < batch_size:
+        raise DataError(
+            f"the data must have enough rows for a batch of training, one of validation and a test. Got {rows} rows "
+            f"and batch_size={batch_size}. Pass a batch size of at most {max(1, rows // 5)}."
+        )
+    return train, validation, rows - train - validation
+
+
+def parts(dataset: Dataset, batch_size: int) -> tuple[int, int, int]:
+    """How many rows of a dataset train, validate and test, the same for every seed.
+
+    Where rows come in groups none of which is cut, the parts have about the sizes of `sizes`, and what of training and
+    validation is over whole batches is left out.
+    """
+    train, validation, test = sizes(dataset.rows, batch_size)
+    if dataset.groups is None:
+        return train, validation, test
+    tested = _groups_for(dataset.groups, test, np.random.default_rng(TEST_SEED))
+    rest = np.flatnonzero(~np.isin(dataset.groups, tested))
+    groups, counts = np.unique(dataset.groups[rest], return_counts=True)
+    if len(groups) < 2 or not len(tested):
+        raise DataError(
+            f"{dataset.name!r} must have at least 3 groups, for training, validation and test. "
+            f"Got {len(np.unique(dataset.groups))}. Choose another column for groups."
+        )
+    largest = int(counts.max())  # whichever groups a seed draws, so many rows there are at the least
+    validation = max(batch_size, (validation - largest) // batch_size * batch_size)
+    train = (len(rest) - validation - 2 * largest) // batch_size * batch_size
+    if train < batch_size:
+        raise DataError(
+            f"{dataset.name!r} has groups of up to {largest} rows, too large for batch_size={batch_size}. "
+            "Pass a smaller batch size, or choose another column for groups."
+        )
+    return train, validation, dataset.rows - len(rest)
+
+
+def split(dataset: Dataset, seed: int, batch_size: int) -> Split:
+    """The rows of one seed: the test rows drawn once, the others cut anew for each seed.
+
+    Classes, and the tenths of a regression's target, have the same share of each part. Groups are not cut. Of rows with
+    times the latest are the test, and the latest of the others the validation, whatever the seed.
+
+    Raises:
+        DataError: There are too few rows, or a class has too few to appear in every part.
+    """
+    train, validation, test = parts(dataset, batch_size)
+    _check_classes(dataset, validation, test)
+    everything = np.arange(dataset.rows)
+    if dataset.groups is not None:
+        return _grouped(dataset.groups, seed, train, validation, test)
+    if dataset.times is not None:
+        order = np.argsort(dataset.times, kind="stable")
+        return _split(order[:train], order[train : train + validation], order[train + validation :])
+    strata = dataset.y if dataset.classes else _tenths(dataset.y, test)
+    rest, tested = train_test_split(everything, test_size=test, random_state=TEST_SEED, stratify=strata)
+    kept = strata[rest] if strata is not None else None
+    if kept is not None and not dataset.classes and np.bincount(kept).min() < 2:
+        kept = None
+    trained, validated = train_test_split(
+        rest, train_size=train, test_size=validation, random_state=seed, stratify=kept
+    )
+    return _split(np.asarray(trained), np.asarray(validated), np.asarray(tested))
+
+
+def duplicates_across(dataset: Dataset, own: Split) -> int:
+    """How many test rows have a copy, inputs and target alike, among the training rows."""
+    cells = np.concatenate([dataset.x.reshape(dataset.rows, -1), dataset.y[:, None]], axis=1)
+    cells = np.nan_to_num(cells, nan=-1.2345e30)
+    keys = np.ascontiguousarray(cells).view([("", cells.dtype)] * cells.shape[1])[:, 0]
+    return int(np.isin(keys[own.test], keys[own.train]).sum())
+
+
+def _split(train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> Split:
+    return Split(*(np.asarray(part, dtype=np.int32) for part in (train, validation, test)))
+
+
+def _check_classes(dataset: Dataset, validation: int, test: int) -> None:
+    if not dataset.classes:
+        return
+    counts = np.bincount(dataset.y, minlength=len(dataset.classes))
+    if min(validation, test) < len(dataset.classes):
+        raise DataError(
+            f"validation and test must have a row for each of the {len(dataset.classes)} classes of {dataset.name!r}. "
+            f"Got {validation} validation rows and {test} test rows. Bring more rows or fewer classes."
+        )
+    if counts.min() < 3:
+        rare = dataset.classes[int(counts.argmin())]
+        raise DataError(
+            f"each class must have at least 3 rows, one for each of training, validation and test. "
+            f"Got {counts.min()} of class {rare!r} in {dataset.name!r}. Remove the class or add rows."
+        )
+
+
+def _tenths(y: np.ndarray, test: int) -> np.ndarray | None:
+    """To which tenth of the target each row belongs; None where rows are too few for shares."""
+    bins = min(BINS, test // 2, len(y) // 10)
+    if bins < 2:
+        return None
+    edges = np.unique(np.quantile(y, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
+    found = np.searchsorted(edges, y)
+    return found if np.bincount(found, minlength=len(edges) + 1).min() >= 10 else None
+
+
+def _groups_for(groups: np.ndarray, wanted: int, generator: np.random.Generator) -> np.ndarray:
+    """Groups in a random order, until they have as many rows as wanted, or nearly."""
+    names, counts = np.unique(groups, return_counts=True)
+    order = generator.permutation(len(names))
+    reached = np.cumsum(counts[order])
+    return names[order[: max(1, int(np.argmin(np.abs(reached - wanted))) + 1)]]
+
+
+def _grouped(groups: np.ndarray, seed: int, train: int, validation: int, test: int) -> Split:
+    tested = np.isin(groups, _groups_for(groups, test, np.random.default_rng(TEST_SEED)))
+    generator = np.random.default_rng([TEST_SEED, seed])
+    rest = np.flatnonzero(~tested)
+    names, counts = np.unique(groups[rest], return_counts=True)
+    order = generator.permutation(len(names))
+    enough = int(np.searchsorted(np.cumsum(counts[order]), validation)) + 1
+    held_out = np.isin(groups[rest], names[order[:enough]])
+    validated, trained = generator.permutation(rest[held_out]), generator.permutation(rest[~held_out])
+    return _split(np.sort(trained[:train]), np.sort(validated[:validation]), np.flatnonzero(tested))

@@ -1,0 +1,399 @@
+"""Tables -> datasets: files and data frames are read, the types of columns and the task are found, and it is said."""
+
+import gzip
+import io
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from kohort.data.columns import Column
+from kohort.data.dataset import Dataset
+from kohort.data.pandas_frames import from_pandas
+from kohort.data.remarks import giveaways
+from kohort.errors import DataError
+
+MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?", "-", "#N/A")
+SEPARATORS = (",", ";", "\t", "|")
+MOST_COLUMNS = 10_000
+MOST_LEVELS = 10_000
+MOST_CLASSES = 1_000
+AS_CLASSES = 20  # whole numbers of so few values are classes
+ID = re.compile(
+    r"(^|[_\s.-])(id|ids|index|idx|uuid|guid|key|row|rownum|nr|no|number)$|^unnamed|[a-z](Id|ID)$", re.IGNORECASE
+)
+
+
+def load(
+    source: Any,
+    target: str | None = None,
+    *,
+    task: Literal["classification", "regression"] | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    drop: Sequence[str] = (),
+    name: str | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+) -> Dataset:
+    """A dataset from a table.
+
+    Args:
+        source: A path of a `.csv`, `.tsv`, `.txt` (also `.gz`) or `.parquet` file, or a polars or pandas data frame.
+        target: The column to learn; the last one if None.
+        task: What is learnt; found from the target if None: names, booleans and whole numbers of at most 20 values are
+            classes, other numbers a regression.
+        group: A column that says which rows belong together; no group is cut, and it is no input.
+        time: A column that says when a row was; the latest rows are the test, and it is no input.
+        drop: Columns to leave out.
+        name: What reports call it; the file's name if None.
+        separator: Between cells; found from the header if None.
+        encoding: Of the text; UTF-8, with or without a mark, UTF-16 with one, or else Windows-1252 if None.
+
+    Raises:
+        DataError: The table cannot be read or learnt from, with the column or the line and what to do.
+    """
+    frame, title, remarks = _frame(source, separator, encoding)
+    title = name or title
+    frame = _without(frame, drop, title)
+    target = frame.columns[-1] if target is None else _column(frame, target, title)
+    special = [_column(frame, own, title) for own in (group, time) if own is not None]
+    gone = frame[target].is_null()
+    if frame[target].dtype.is_float():
+        gone = gone | frame[target].is_nan()
+    if gone.any():
+        remarks.append(f"{int(gone.sum()):,} rows without {target!r} are left out.")
+        frame = frame.filter(~gone)
+    if frame.is_empty():
+        raise DataError(f"{title}: the table must have rows with a target. Got none. Is {target!r} the right column?")
+    y, classes, told = _target(frame[target], task, title)
+    remarks.append(told)
+    columns, cells = [], []
+    for column in frame.iter_columns():
+        if column.name in (target, *special):
+            continue
+        values, levels, why = _cells(column, title)
+        if why:
+            remarks.append(f"{column.name!r} is left out: {why}.")
+            continue
+        columns.append(Column(column.name, levels, bool(np.isnan(values).any())))
+        cells.append(values)
+    if not columns:
+        raise DataError(
+            f"{title}: the table must have a column to learn from besides {target!r}. Got none that can be."
+        )
+    x = np.stack(cells, axis=1)
+    remarks.append(_counted(columns))
+    remarks += giveaways(x, columns, y, bool(classes))
+    copies = len(y) - frame.select(target, *(column.name for column in columns)).n_unique()
+    if copies:
+        remarks.append(f"{copies:,} of {len(y):,} rows are copies of others, which may fall into other parts.")
+    return Dataset(
+        title,
+        x,
+        y,
+        classes,
+        source=f"{title}, {len(y):,} rows, target {target!r}",
+        columns=tuple(columns),
+        groups=None if group is None else _labels(frame[special[0]], group, title),
+        times=None if time is None else _moments(frame[special[-1]], time, title),
+        remarks=tuple(remarks),
+    )
+
+
+# reading
+
+
+def _frame(source: Any, separator: str | None, encoding: str | None) -> tuple[pl.DataFrame, str, list[str]]:
+    remarks: list[str] = []
+    if isinstance(source, pl.DataFrame):
+        frame, title = source, "table"
+    elif type(source).__module__.startswith("pandas"):
+        frame, title = from_pandas(source), "table"
+    elif isinstance(source, str | Path):
+        title = Path(source).name
+        frame = _file(Path(source), separator, encoding, remarks)
+    else:
+        raise DataError(
+            f"a table must be a path, a polars or a pandas data frame. Got {type(source).__name__}. For arrays there "
+            "is kohort.data.Dataset."
+        )
+    if frame.width > MOST_COLUMNS:
+        raise DataError(
+            f"{title}: a table may have {MOST_COLUMNS:,} columns at the most. Got {frame.width:,}. Select some, or "
+            "bring the numbers as an array (kohort.data.Dataset)."
+        )
+    if frame.width < 2 or frame.is_empty():
+        what = f"{frame.height} rows and {frame.width} columns"
+        raise DataError(f"{title}: a table must have rows, a target and a column to learn it from. Got {what}.")
+    return frame, title, remarks
+
+
+def _file(path: Path, separator: str | None, encoding: str | None, remarks: list[str]) -> pl.DataFrame:
+    if path.is_dir():
+        raise DataError(f"{path}: a table must be a file. Got a folder.")
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: a table must be readable. Got: {error.strerror or error}.") from error
+    ends = [suffix.lower() for suffix in path.suffixes]
+    try:
+        if ends[-1:] == [".parquet"]:
+            return pl.read_parquet(io.BytesIO(raw))
+        if ends[-1:] == [".gz"]:
+            raw = gzip.decompress(raw)
+    except Exception as error:
+        raise DataError(f"{path.name}: the file is damaged or no {ends[-1]} file: {_first_line(error)}.") from error
+    text = _decoded(raw, path.name, encoding, remarks)
+    if not text.strip():
+        raise DataError(f"{path.name}: a table must have a header and lines. Got an empty file.")
+    header = text.lstrip().split("\n", 1)[0]
+    cut = separator or max(SEPARATORS, key=header.count)
+    try:
+        cells = pl.read_csv(io.BytesIO(text.encode()), separator=cut, infer_schema=False, null_values=list(MISSING))
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        raise DataError(
+            f"{path.name}: each line must have as many cells as the header, parted by {cut!r}. "
+            f"Got: {_first_line(error)}. Name another separator, or mend the line."
+        ) from error
+    return cells.with_columns(_typed(column) for column in cells.iter_columns())
+
+
+DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%d.%m.%Y", "%Y/%m/%d")
+"""How dates are written; 03/04/2024 is not among them, since it is another day in another country."""
+
+
+def _typed(text: pl.Series) -> pl.Series:
+    """A column of text as whole numbers, numbers, booleans or dates, whichever all its cells are; else as it is.
+
+    polars can tell by itself, but looks at every cell for every type: ten times as long.
+    """
+    text = text.str.strip_chars()
+    text = text.set(text.is_in(list(MISSING)), None)
+    told = text.drop_nulls()
+    if told.is_empty():
+        return text
+    for kind in (pl.Int64, pl.Float64):
+        if not told.head(100).cast(kind, strict=False).null_count():
+            numbers = text.cast(kind, strict=False)
+            if numbers.null_count() == text.null_count():
+                return numbers
+    if not set(told.head(100).str.to_lowercase()) - {"true", "false"}:
+        lower = text.str.to_lowercase()
+        if lower.drop_nulls().is_in(["true", "false"]).all():
+            return (lower == "true").alias(text.name)
+    for written in DATES:
+        if not told.head(100).str.to_datetime(written, strict=False).null_count():
+            dates = text.str.to_datetime(written, strict=False)
+            if dates.null_count() == text.null_count():
+                return dates
+    return text
+
+
+def _decoded(raw: bytes, title: str, encoding: str | None, remarks: list[str]) -> str:
+    if encoding is None and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    try:
+        return raw.decode(encoding or "utf-8-sig")
+    except LookupError:
+        raise DataError(f"{title}: encoding must be one that Python knows. Got {encoding!r}.") from None
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        if encoding is not None:
+            raise DataError(f"{title}, line {line}: the text must be {encoding}. Got other bytes.") from None
+    if b"\0" in raw[:4096]:
+        raise DataError(f"{title}: a table must be text or Parquet. Got bytes that are neither.")
+    remarks.append(f"The text is not UTF-8 (line {line}), so it is read as Windows-1252.")
+    return raw.decode("cp1252", errors="replace")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+
+
+def _column(frame: pl.DataFrame, name: str, title: str) -> str:
+    if name in frame.columns:
+        return name
+    small = {column.lower(): column for column in frame.columns}
+    near = [small[found] for found in get_close_matches(name.lower(), small, cutoff=0.5)]
+    guess = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+    shown = ", ".join(frame.columns[:20]) + (", …" if frame.width > 20 else "")
+    raise DataError(f"{title}: there is no column {name!r}. {guess}There are: {shown}.")
+
+
+def _without(frame: pl.DataFrame, drop: Sequence[str], title: str) -> pl.DataFrame:
+    return frame.drop([_column(frame, name, title) for name in drop]) if drop else frame
+
+
+# cells
+
+
+def _cells(column: pl.Series, title: str) -> tuple[np.ndarray, tuple[str, ...], str]:
+    """Numbers, or numbers of levels and the levels' names; or why the column is left out."""
+    empty: tuple[np.ndarray, tuple[str, ...]] = (np.zeros(0), ())
+    if column.null_count() == len(column):
+        return *empty, "all its cells are missing"
+    kind = column.dtype
+    if kind == pl.String or isinstance(kind, pl.Categorical | pl.Enum):
+        text = column.cast(pl.String).str.strip_chars().replace("", None)
+        numbers = _numbers_of(text, title)
+        if numbers is None:
+            return _levels(text)
+    else:
+        numbers = _numbers(column, title)
+    seen = numbers[~np.isnan(numbers)]
+    if not len(seen):
+        return *empty, "all its cells are missing"
+    if len(seen) == len(numbers) and (seen == seen[0]).all():
+        return *empty, "it is constant"
+    whole = kind.is_integer() and len(seen) == len(numbers)
+    if whole and len(np.unique(seen)) == len(seen) and (ID.search(column.name) or (np.diff(seen) == 1).all()):
+        return *empty, "it numbers the rows"
+    return numbers, (), ""
+
+
+def _numbers(column: pl.Series, title: str) -> np.ndarray:
+    kind = column.dtype
+    if kind == pl.Date or isinstance(kind, pl.Datetime):
+        numbers = column.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 86_400e6  # days
+    elif isinstance(kind, pl.Duration):
+        numbers = column.dt.total_microseconds().cast(pl.Float64) / 86_400e6
+    elif kind == pl.Time:
+        numbers = column.cast(pl.Int64).cast(pl.Float64) / 3_600e9  # hours
+    elif kind == pl.Boolean or kind.is_numeric():
+        numbers = column.cast(pl.Float64)
+    else:
+        raise DataError(
+            f"{title}: column {column.name!r} must hold numbers, names, dates or booleans. Got {kind}. Leave it out "
+            f"with drop=[{column.name!r}]."
+        )
+    found = numbers.to_numpy().astype(np.float64)
+    endless = np.isinf(found)
+    if endless.any():
+        raise DataError(
+            f"{title}: column {column.name!r} must hold finite numbers. Got an infinite one in row "
+            f"{int(endless.argmax()) + 1}. Mend the cell or leave it empty."
+        )
+    return found
+
+
+def _numbers_of(text: pl.Series, title: str) -> np.ndarray | None:
+    """Numbers that are written as text, with decimal commas perhaps; None where it holds names."""
+    told = text.drop_nulls()
+    if told.is_empty():
+        return np.full(len(text), np.nan)
+    for pattern, point in ((r"^[+-]?\d+,\d+$", True), (None, False)):
+        plain = text.str.replace(",", ".", literal=True) if point else text
+        if point and not told.str.contains(pattern or "").any():
+            continue
+        numbers = plain.cast(pl.Float64, strict=False)
+        wrong = numbers.is_null() & text.is_not_null()
+        if not wrong.any():
+            return _numbers(numbers.rename(text.name), title)
+        share = 1.0 - int(wrong.sum()) / len(told)
+        if share >= 0.9 and len(told) >= 20:
+            row = int(wrong.arg_max() or 0)
+            raise DataError(
+                f"{title}: column {text.name!r} must hold numbers or names. Got {text[row]!r} in row {row + 1} among "
+                f"{share:.0%} numbers. Mend the cells, or leave the column out with drop=[{text.name!r}]."
+            )
+    return None
+
+
+def _levels(text: pl.Series) -> tuple[np.ndarray, tuple[str, ...], str]:
+    names = text.drop_nulls().unique().sort()
+    told = len(text) - text.null_count()
+    empty: tuple[np.ndarray, tuple[str, ...]] = (np.zeros(0), ())
+    if len(names) == 1 and told == len(text):
+        return *empty, "it is constant"
+    if len(names) == told and told > 20:
+        return *empty, "each row has another name, as an identifier or free text has"
+    if len(names) > max(50, told // 2) or len(names) > MOST_LEVELS:
+        return *empty, f"it has {len(names):,} names in {told:,} rows, as free text has"
+    codes = text.replace_strict(names, np.arange(len(names)), default=None, return_dtype=pl.Float64)
+    return codes.fill_null(float("nan")).to_numpy().astype(np.float64), tuple(names.to_list()), ""
+
+
+# target, groups, times
+
+
+def _target(column: pl.Series, task: str | None, title: str) -> tuple[np.ndarray, tuple[str, ...], str]:
+    if task not in (None, "classification", "regression"):
+        raise DataError(f"task must be 'classification' or 'regression'. Got {task!r}.")
+    kind, where = column.dtype, f"{title}: target {column.name!r}"
+    values: np.ndarray | None = None
+    if kind == pl.String or isinstance(kind, pl.Categorical | pl.Enum):
+        column = column.cast(pl.String).str.strip_chars()
+        numbers = column.cast(pl.Float64, strict=False)
+        if task == "regression" and numbers.null_count():
+            row = int(numbers.is_null().arg_max() or 0)
+            raise DataError(f"{where} must hold numbers for a regression. Got {column[row]!r} in row {row + 1}.")
+        if task == "regression":
+            values = numbers.to_numpy()
+    elif kind != pl.Boolean:
+        values = _numbers(column, title)
+    distinct = column.n_unique()
+    if task is None:
+        few = values is None or (bool((values == np.round(values)).all()) and distinct <= AS_CLASSES)
+        task = "classification" if few else "regression"
+    if task == "regression":
+        if values is None:
+            raise DataError(f"{where} must hold numbers for a regression. Got {kind}.")
+        with np.errstate(over="ignore"):  # said below
+            y = values.astype(np.float32)
+        if not np.isfinite(y).all():
+            raise DataError(f"{where} must hold numbers that float32 can hold. Got {values[~np.isfinite(y)][0]:g}.")
+        if (y == y[0]).all():
+            raise DataError(f"{where} must vary. Got {y[0]:g} in every row. Is it the right column?")
+        return y, (), f"A regression of {column.name!r}, from {y.min():g} to {y.max():g}."
+    if distinct < 2:
+        raise DataError(
+            f"{where} must have two classes at least. Got {column[0]!r} in every row. Is it the right column?"
+        )
+    if distinct > MOST_CLASSES:
+        raise DataError(
+            f"{where} may have {MOST_CLASSES:,} classes at the most. Got {distinct:,}. For numbers pass "
+            "task='regression'."
+        )
+    names = column.unique().sort()
+    counts = column.value_counts().sort("count")
+    if counts["count"][0] < 3:
+        rare, count = counts[column.name][0], counts["count"][0]
+        raise DataError(
+            f"{where}: each class must have 3 rows at least, one for each part. Got {count} of {rare!r}. Remove the "
+            "class, or pass task='regression' if it is a number."
+        )
+    codes = column.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int32).to_numpy()
+    classes = tuple(f"{own:g}" if isinstance(own, float) else str(own) for own in names.to_list())
+    shown = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
+    return codes.astype(np.int32), classes, f"A classification of {column.name!r} into {len(classes)} classes: {shown}."
+
+
+def _labels(column: pl.Series, name: str, title: str) -> np.ndarray:
+    if column.null_count():
+        raise DataError(f"{title}: each row must have a group. Got {column.null_count():,} without {name!r}.")
+    return column.rank("dense").cast(pl.Int64).to_numpy()
+
+
+def _moments(column: pl.Series, name: str, title: str) -> np.ndarray:
+    if column.null_count():
+        raise DataError(f"{title}: each row must have a time. Got {column.null_count():,} without {name!r}.")
+    if column.dtype == pl.String:
+        raise DataError(
+            f"{title}: {name!r} must hold dates or numbers. Got text such as {column[0]!r}. Write dates as 2024-12-31."
+        )
+    return _numbers(column, title)
+
+
+def _counted(columns: Sequence[Column]) -> str:
+    numbers = sum(not column.levels for column in columns)
+    vectors = sum(column.is_embedded for column in columns)
+    gaps = sum(column.missing for column in columns)
+    told = [f"{numbers} of numbers", f"{len(columns) - numbers} of categories"]
+    told += [f"{vectors} of these with so many levels that they are embedded"] if vectors else []
+    told += [f"{gaps} with missing cells"] if gaps else []
+    return f"{len(columns)} columns: {', '.join(told)}."

@@ -1,0 +1,329 @@
+"""Tables become datasets: types and tasks are found and said, what networks see is fitted on the training rows only."""
+
+import gzip
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from kohort.data import Column, Dataset, duplicates_across, load, split
+from kohort.data.columns import inputs
+from kohort.errors import DataError
+
+ROWS = 60
+RNG = np.random.default_rng(0)
+YES = ["yes" if row % 3 else "no" for row in range(ROWS)]
+
+
+def frame(**columns: Any) -> pl.DataFrame:
+    return pl.DataFrame({"x": RNG.normal(size=ROWS), **columns, "y": YES})
+
+
+def said(dataset: Dataset) -> str:
+    return " ".join(dataset.remarks)
+
+
+def names_of(dataset: Dataset) -> list[str]:
+    assert dataset.columns is not None
+    return [column.name for column in dataset.columns]
+
+
+TEXT = "age;wage;city;member;since;bare;const;id;city_id\n" + "\n".join(
+    f"{20 + row % 40};{1000 + row},5;{'Köln' if row % 2 else 'Bonn'};{'true' if row % 3 else 'FALSE'};"
+    f"2024-01-{1 + row % 28:02};{'' if row % 4 else row};7;{row};{row % 5}"
+    for row in range(ROWS)
+)
+
+
+def written(path: Path, text: str = TEXT, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_text_is_read_whatever_its_encoding(encoding: str, tmp_path: Path) -> None:
+    dataset = load(written(tmp_path / "people.csv", encoding=encoding), "city")
+    assert (dataset.name, dataset.rows, dataset.task, dataset.classes) == (
+        "people.csv",
+        ROWS,
+        "binary",
+        ("Bonn", "Köln"),
+    )
+    assert names_of(dataset) == ["age", "wage", "member", "since", "bare", "city_id"]
+    assert dataset.x[:2].tolist() == [[20, 1000.5, 0, 19723, 0, 0], [21, 1001.5, 1, 19724, np.nan, 1]] or np.isnan(
+        dataset.x[1, 4]
+    )
+    told = said(dataset)
+    assert "'const' is left out: it is constant." in told
+    assert "'id' is left out: it numbers the rows." in told
+    assert "A classification of 'city' into 2 classes: Bonn, Köln." in told
+    assert "6 columns: 6 of numbers, 0 of categories, 1 with missing cells." in told
+    assert ("Windows-1252" in told) == (encoding == "cp1252")
+
+
+def test_separators_compression_and_parquet_mean_the_same(tmp_path: Path) -> None:
+    table = frame(kind=["a", "b", None] * 20, n=range(ROWS))
+    text = table.write_csv()
+    (tmp_path / "t.csv").write_text(text)
+    (tmp_path / "t.tsv").write_text(text.replace(",", "\t"))
+    (tmp_path / "t.txt").write_text(text.replace(",", "|"))
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(text.encode()))
+    table.write_parquet(tmp_path / "t.parquet")
+    sets = [load(tmp_path / f"t.{end}") for end in ("csv", "tsv", "txt", "csv.gz", "parquet")]
+    sets += [load(table, "y"), load(pd.DataFrame(table.to_dict(as_series=False)), "y")]
+    for own in sets:
+        np.testing.assert_allclose(own.x, sets[0].x, rtol=1e-12)
+        assert (own.columns, own.classes) == (sets[0].columns, ("no", "yes"))
+    assert names_of(sets[0]) == ["x", "kind"]  # n numbers the rows
+    assert len({own.fingerprint for own in sets[4:6]}) == 1
+
+
+def test_every_kind_of_column_becomes_numbers() -> None:
+    dataset = load(
+        frame(
+            day=[date(2024, 1, 1 + row % 9) for row in range(ROWS)],
+            moment=[datetime(2024, 1, 1, row % 5) for row in range(ROWS)],
+            clock=[time(row % 4) for row in range(ROWS)],
+            flag=[bool(row % 2) for row in range(ROWS)],
+            small=pl.Series([row % 7 for row in range(ROWS)], dtype=pl.UInt8),
+            word=pl.Series([f"w{row % 3}" for row in range(ROWS)], dtype=pl.Categorical),
+        )
+    )
+    assert dataset.columns is not None
+    assert [column.levels for column in dataset.columns][-1] == ("w0", "w1", "w2")
+    assert dataset.x[1, 1:].tolist() == pytest.approx([19724.0, 19723 + 1 / 24, 1.0, 1.0, 1.0, 1.0], abs=1e-9)
+
+
+def test_the_task_is_found_from_the_target() -> None:
+    def task(values: Any, **options: Any) -> tuple[str, int]:
+        own = load(pl.DataFrame({"x": RNG.normal(size=ROWS), "y": values}), **options)
+        return own.task, own.outputs
+
+    assert task(YES) == ("binary", 2)
+    assert task([row % 4 for row in range(ROWS)]) == ("multiclass", 4)
+    assert task([row % 30 for row in range(ROWS)]) == ("regression", 1)
+    assert task([row % 4 for row in range(ROWS)], task="regression") == ("regression", 1)
+    assert task([float(row % 2) for row in range(ROWS)]) == ("binary", 2)
+    assert task(RNG.normal(size=ROWS)) == ("regression", 1)
+    assert task([row % 20 for row in range(ROWS)], task="classification") == ("multiclass", 20)
+    gaps = load(pl.DataFrame({"x": RNG.normal(size=ROWS), "y": [None, *YES[1:]]}))
+    assert (gaps.rows, "1 rows without 'y' are left out" in said(gaps)) == (ROWS - 1, True)
+
+
+def test_what_a_network_sees_is_fitted_on_the_training_rows() -> None:
+    columns = (
+        Column("n", missing=True),
+        Column("few", ("a", "b", "c"), missing=True),
+        Column("many", tuple("abcdefghijklmn")),
+    )
+    cells = np.array([[1.0, 0, 3], [3.0, 1, 3], [np.nan, 0, 5], [100.0, np.nan, 13], [5.0, 2, 0]])
+    seen = inputs(cells, columns, np.array([0, 1, 2]))
+    assert seen.shape == (5, 2 + 4 + 1)
+    np.testing.assert_allclose(
+        seen[:, 0], (np.array([1, 3, 2, 100, 5]) - 2.0) / 1.0, rtol=1e-6
+    )  # median 2, mean 2, sd 1
+    assert seen[:, 1].tolist() == [0, 0, 1, 0, 0]
+    assert seen[:, 2:6].tolist() == [
+        [1, 0, 0, 0],
+        [0, 1, 0, 0],
+        [1, 0, 0, 0],
+        [0, 0, 0, 1],
+        [0, 0, 0, 0],
+    ]  # c is unseen
+    assert seen[:, 6].tolist() == [4, 4, 6, 0, 0]
+    changed = cells.copy()
+    changed[3:] = [[-7.0, 1, 1], [9.0, 0, 2]]
+    np.testing.assert_array_equal(inputs(changed, columns, np.array([0, 1, 2]))[:3], seen[:3])
+    dataset = Dataset("t", cells, np.array([0, 1, 0, 1, 0]), ("no", "yes"), columns=columns)
+    assert (dataset.shape, dataset.embedded, dataset.depends_on_split) == ((7,), ((6, 15),), True)
+    np.testing.assert_array_equal(dataset.inputs(np.array([0, 1, 2])), seen)
+
+
+@pytest.mark.parametrize(
+    "values", [[1e300, -1e300, 1.0], [5.0, 5.0, 5.0 + 1e-9], [1e-300, 2e-300, 1e-310], [0.0, 0.0, 9.0]]
+)
+def test_extreme_numbers_stay_finite(values: list[float]) -> None:
+    cells = np.array([*values, np.nan, 1e308])[:, None]
+    for rows in ([0, 1, 2], [0, 1], [3]):
+        assert np.isfinite(inputs(cells, (Column("n", missing=True),), np.array(rows))).all()
+
+
+def test_targets_of_a_regression_are_scaled_by_the_training_rows() -> None:
+    y = RNG.normal(5.0, 2.0, ROWS).astype(np.float32)
+    dataset = load(pl.DataFrame({"x": RNG.normal(size=ROWS), "y": y}))
+    own = dataset.targets(np.arange(30))
+    assert own.values.dtype == np.float32
+    assert (own.centre, own.spread) == pytest.approx((y[:30].mean(), y[:30].std()), rel=1e-5)
+    np.testing.assert_allclose(own.values * own.spread + own.centre, y, rtol=1e-5)
+
+
+def test_groups_are_not_cut_and_parts_keep_their_sizes() -> None:
+    groups = RNG.integers(0, 25, 400)
+    table = pl.DataFrame({"x": RNG.normal(size=400), "who": groups, "y": ["a", "b"] * 200})
+    dataset = load(table, "y", group="who")
+    assert names_of(dataset) == ["x"]
+    splits = [split(dataset, seed, 8) for seed in range(6)]
+    for own in splits:
+        parts = [set(groups[rows]) for rows in (own.train, own.validation, own.test)]
+        assert not parts[0] & parts[1]
+        assert not parts[0] & parts[2]
+        assert not parts[1] & parts[2]
+        assert len(own.train) % 8 == len(own.validation) % 8 == 0
+        assert len(set(own.train)) == len(own.train)
+    assert len({(len(own.train), len(own.validation), len(own.test)) for own in splits}) == 1
+    assert len({tuple(own.test) for own in splits}) == 1
+    assert len({tuple(own.train) for own in splits}) == 6
+    assert 0.1 < len(splits[0].test) / 400 < 0.3
+    assert len(splits[0].train) >= 120
+    with pytest.raises(DataError, match=r"must have at least 3 groups|too large for batch_size"):
+        split(load(pl.DataFrame({"x": RNG.normal(size=60), "g": [0, 1] * 30, "y": YES}), group="g"), 0, 4)
+
+
+def test_of_rows_with_times_the_latest_are_the_test() -> None:
+    days = RNG.permutation(200)
+    dataset = load(pl.DataFrame({"x": RNG.normal(size=200), "day": days, "y": ["a", "b"] * 100}), "y", time="day")
+    own = split(dataset, 3, 8)
+    assert days[own.train].max() < days[own.validation].min() < days[own.validation].max() < days[own.test].min()
+    assert dataset.cut.startswith("the latest rows are the test")
+
+
+def test_a_regressions_parts_have_their_share_of_each_tenth() -> None:
+    dataset = load(pl.DataFrame({"x": RNG.normal(size=2000), "y": RNG.exponential(size=2000)}))
+    own = split(dataset, 0, 32)
+    edges = np.quantile(dataset.y, [0.5, 0.9])
+    for rows in (own.train, own.validation, own.test):
+        assert np.mean(dataset.y[rows] > edges[0]) == pytest.approx(0.5, abs=0.02)
+        assert np.mean(dataset.y[rows] > edges[1]) == pytest.approx(0.1, abs=0.01)
+
+
+def test_copies_across_parts_are_counted() -> None:
+    x = RNG.normal(size=(100, 2))
+    table = pl.DataFrame({"a": [*x[:, 0]] * 2, "b": [*x[:, 1]] * 2, "y": [0, 1] * 100})
+    dataset = load(table, "y")
+    assert "100 of 200 rows are copies of others" in said(dataset)
+    own = split(dataset, 0, 8)
+    train = {tuple(row) for row in np.column_stack([dataset.x, dataset.y])[own.train]}
+    assert duplicates_across(dataset, own) == sum(
+        tuple(row) in train for row in np.column_stack([dataset.x, dataset.y])[own.test]
+    )
+
+
+def test_columns_that_give_the_target_away_are_told() -> None:
+    y = RNG.integers(0, 2, 300)
+    dataset = load(
+        pl.DataFrame({"x": RNG.normal(size=300), "code": [f"k{own}" for own in y], "score": y + 0.3, "y": y})
+    )
+    assert "'code' alone tells the target (100.0 % of the rows right): would it be known in time?" in said(dataset)
+    assert "'score' alone tells" in said(dataset)
+    assert "'x' alone" not in said(dataset)
+    value = RNG.normal(size=300)
+    dataset = load(pl.DataFrame({"x": RNG.normal(size=300), "twice": 2 * value, "y": value}))
+    assert "'twice' alone tells the target" in said(dataset)
+    rare = load(pl.DataFrame({"x": RNG.normal(size=1000), "y": [1] * 4 + [0] * 996}))
+    assert "alone tells" not in said(rare)  # most rows are right without any column
+
+
+def test_pandas_columns_of_every_kind() -> None:
+    table = pd.DataFrame(
+        {
+            "whole": pd.array([1, None, *range(58)], dtype="Int64"),
+            "flag": pd.array([True, None, *[bool(row % 2) for row in range(58)]], dtype="boolean"),
+            "when": pd.to_datetime(["2024-01-01", None, *["2024-01-02"] * 58]),
+            "zoned": pd.to_datetime(["2024-01-01T12:00+01:00"] * 30 + ["2024-01-02T12:00+01:00"] * 30, utc=True),
+            "group": pd.Categorical(["a", None, *["b", "c"] * 29]),
+            "number": [1.5, np.nan, *range(58)],
+            7: [f"k{row % 4}" for row in range(60)],
+            "y": YES,
+        },
+        index=range(100, 160),
+    )
+    dataset = load(table)
+    assert names_of(dataset) == ["whole", "flag", "when", "zoned", "group", "number", "7"]
+    assert dataset.columns is not None
+    assert [column.missing for column in dataset.columns] == [True, True, True, False, True, True, False]
+    assert dataset.x[0].tolist() == [1, 1, 19723, 19723 + 11 / 24, 0, 1.5, 0]
+    with pytest.raises(DataError, match="'a' twice"):
+        load(pd.DataFrame([[1, 2, "x"]] * 5, columns=["a", "a", "y"]))
+    with pytest.raises(DataError, match="'odd' must hold cells of one kind. Got int, str"):
+        load(pd.DataFrame({"odd": [1, "b"] * 30, "y": YES}))
+
+
+REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "no column": (frame(), {"target": "Y2"}, "there is no column 'Y2'. Did you mean 'y'"),
+    "no dropped column": (frame(), {"target": "y", "drop": ["z9"]}, "there is no column 'z9'"),
+    "one class": (pl.DataFrame({"x": range(9), "y": ["a"] * 9}), {}, "must have two classes at least. Got 'a'"),
+    "a class of one row": (pl.DataFrame({"x": range(9), "y": ["a"] * 8 + ["b"]}), {}, "3 rows at least.*Got 1 of 'b'"),
+    "a constant number": (pl.DataFrame({"x": range(9), "y": [1.5] * 9}), {}, "must vary. Got 1.5"),
+    "no rows": (pl.DataFrame({"x": [], "y": []}), {}, "must have rows, a target and a column"),
+    "one column": (pl.DataFrame({"y": YES}), {}, "Got 60 rows and 1 columns"),
+    "nothing to learn from": (pl.DataFrame({"x": [1] * ROWS, "y": YES}), {}, "must have a column to learn from"),
+    "no target": (pl.DataFrame({"x": [1.0, 2.0], "y": [None, None]}), {}, "must have rows with a target"),
+    "lists": (frame(bag=[[1, 2]] * ROWS), {}, r"'bag' must hold numbers, names, dates or booleans.*drop=\['bag'\]"),
+    "infinite": (
+        frame(n=[1.0] * 7 + [float("inf")] * 53),
+        {},
+        "'n' must hold finite numbers. Got an infinite one in row 8",
+    ),
+    "mixed": (
+        frame(n=["1.5", "2", "x"] + ["3"] * 57),
+        {},
+        "'n' must hold numbers or names. Got 'x' in row 3 among 98% numbers",
+    ),
+    "words in a regression": (frame(), {"task": "regression"}, "must hold numbers for a regression. Got 'no' in row 1"),
+    "another task": (frame(), {"task": "cluster"}, "task must be 'classification' or 'regression'"),
+    "many columns": (
+        pl.DataFrame({f"c{i}": [1, 2] for i in range(10_001)}),
+        {},
+        "10,000 columns at the most. Got 10,001",
+    ),
+    "a list": ([[1, 2]], {}, "must be a path, a polars or a pandas data frame. Got list"),
+    "times as text": (frame(day=["01/02/03"] * ROWS), {"time": "day"}, "must hold dates or numbers. Got text such as"),
+    "a group that is missing": (frame(g=[None, *range(59)]), {"group": "g"}, "each row must have a group. Got 1"),
+    "many classes": (
+        pl.DataFrame({"x": range(6000), "y": [f"c{row % 2000}" for row in range(6000)]}),
+        {},
+        "1,000 classes",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_learnt_from_is_refused(name: str) -> None:
+    source, options, message = REFUSED[name]
+    with pytest.raises(DataError, match=message) as error:
+        load(source, **options)
+    assert "\n" not in str(error.value)
+
+
+FILES: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
+    "empty": ("t.csv", b"  \n", {}, "must have a header and lines. Got an empty file"),
+    "missing": ("", b"", {}, "must be readable. Got: No such file"),
+    "uneven": ("t.csv", b"a,b\n1,2\n1,2,3\n", {}, "each line must have as many cells as the header, parted by ','"),
+    "binary": ("t.csv", b"\x00\x01\xff\x00" * 50, {}, "must be text or Parquet"),
+    "no parquet": ("t.parquet", b"not parquet", {}, "damaged or no .parquet file"),
+    "no gzip": ("t.csv.gz", b"not gzip", {}, "damaged or no .gz file"),
+    "another encoding": (
+        "t.csv",
+        "a,b\n1,é".encode("latin-1"),
+        {"encoding": "utf-8"},
+        "line 2: the text must be utf-8",
+    ),
+    "no encoding": ("t.csv", b"a,b\n1,2", {"encoding": "klingon"}, "encoding must be one that Python knows"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_cannot_be_read_are_refused(name: str, tmp_path: Path) -> None:
+    file, raw, options, message = FILES[name]
+    path = tmp_path / (file or "nowhere.csv")
+    if file:
+        path.write_bytes(raw)
+    with pytest.raises(DataError, match=message) as error:
+        load(path, **options)
+    assert "\n" not in str(error.value)
+    with pytest.raises(DataError, match="must be a file. Got a folder"):
+        load(tmp_path)
