@@ -29,6 +29,7 @@ DOORS = {  # a dependency -> where alone it may be imported
     "jax": {"cohort", "study", "parts"},
     "keras": {"cohort", "recipes", "parts", "training", "fitting", "checking", "elsewhere", "study"},
     "sklearn": {"data"},
+    "PIL": {"data"},
     "scipy": {"statistics"},
     "polars": {"scores", "data"},
     "altair": {"report"},

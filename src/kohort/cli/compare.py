@@ -14,7 +14,9 @@ from kohort.errors import DataError
 
 
 def compare(
-    dataset: Annotated[str, typer.Argument(help="A CSV, TSV or Parquet file, or a dataset by name, such as digits.")],
+    dataset: Annotated[
+        str, typer.Argument(help="A CSV, TSV, Parquet or .npz file, a folder of images by class, or a dataset by name.")
+    ],
     target: Annotated[str | None, typer.Option(help="Of a file: the column to learn; the last by default.")] = None,
     task: Annotated[
         str | None, typer.Option(help="Of a file: classification or regression; found from the target by default.")
@@ -143,6 +145,13 @@ def _data(dataset: str, of_a_file: dict[str, Any]) -> Any:
         if told:
             raise DataError(f"{', '.join(told)} can be said of a file only. Got the dataset {dataset!r}.")
         return named(dataset)
+    if Path(dataset).is_dir() or Path(dataset).suffix == ".npz":
+        from kohort.data.images import load_arrays, load_images
+
+        told = [f"--{name}" for name, value in of_a_file.items() if value]
+        if told:
+            raise DataError(f"{', '.join(told)} can be said of a table only. Got {dataset!r}.")
+        return load_images(dataset) if Path(dataset).is_dir() else load_arrays(dataset)
     from kohort.data.tables import load
 
     dropped = [name.strip() for name in of_a_file["drop"].split(",") if name.strip()]

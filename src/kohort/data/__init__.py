@@ -3,6 +3,12 @@
 from kohort.data.columns import Column as Column
 from kohort.data.dataset import Dataset as Dataset
 from kohort.data.dataset import Targets as Targets
+from kohort.data.generated import blobs as blobs
+from kohort.data.generated import circles as circles
+from kohort.data.generated import moons as moons
+from kohort.data.generated import spirals as spirals
+from kohort.data.images import load_arrays as load_arrays
+from kohort.data.images import load_images as load_images
 from kohort.data.named import named as named
 from kohort.data.named import names as names
 from kohort.data.splitting import Split as Split

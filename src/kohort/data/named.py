@@ -1,13 +1,14 @@
-"""The small sets that need no download: they ship with scikit-learn."""
+"""The small sets that need no download: they ship with scikit-learn, or are drawn."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
 from kohort.data.dataset import Dataset
+from kohort.data.generated import blobs, circles, moons, spirals
 from kohort.errors import DataError
 
 
@@ -24,12 +25,24 @@ def _dataset(name: str, load: Callable[[], Any], scale: float | None, source: st
     )
 
 
+def _diabetes() -> Dataset:
+    bunch: Any = load_diabetes(scaled=False)
+    source = "disease progression of 442 patients (Efron et al. 2004), as shipped with scikit-learn"
+    x, y = np.asarray(bunch.data, np.float32), np.asarray(bunch.target, np.float32)
+    return Dataset("diabetes", x, y, (), "standard", source)
+
+
 _UCI = "UCI Machine Learning Repository, as shipped with scikit-learn"
 _SETS: dict[str, Callable[[], Dataset]] = {
     "digits": lambda: _dataset("digits", load_digits, 16.0, f"8×8 handwritten digits, pixels / 16; {_UCI}"),
     "wdbc": lambda: _dataset("wdbc", load_breast_cancer, None, f"breast cancer Wisconsin (diagnostic); {_UCI}"),
     "wine": lambda: _dataset("wine", load_wine, None, f"three cultivars of wine; {_UCI}"),
     "iris": lambda: _dataset("iris", load_iris, None, f"three species of iris; {_UCI}"),
+    "diabetes": lambda: _diabetes(),
+    "moons": moons,
+    "circles": circles,
+    "spirals": spirals,
+    "blobs": blobs,
 }
 
 
