@@ -39,7 +39,7 @@ def load_images(folder: str | Path, *, size: tuple[int, int] | None = None, grey
     counts = Counter(name for _, name in files)
     classes = tuple(sorted(counts))
     if len(classes) < 2:
-        raise DataError(f"{root}: there must be two classes at least. Got only the folder {classes[0]!r}.")
+        raise DataError(f"{root}: there must be two classes at least. Got only the folder {next(iter(counts))!r}.")
     rare = min(counts, key=lambda name: counts[name])
     fewest = counts[rare]
     if fewest < 3:
