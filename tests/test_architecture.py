@@ -30,7 +30,7 @@ DOORS = {  # a dependency -> where alone it may be imported
     "keras": {"cohort", "recipes", "parts", "training", "fitting", "checking", "elsewhere", "study"},
     "sklearn": {"data"},
     "PIL": {"data"},
-    "scipy": {"statistics"},
+    "scipy": {"statistics", "data"},
     "polars": {"scores", "data"},
     "altair": {"report"},
     "vl_convert": {"report"},

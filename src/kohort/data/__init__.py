@@ -9,6 +9,7 @@ from kohort.data.generated import moons as moons
 from kohort.data.generated import spirals as spirals
 from kohort.data.images import load_arrays as load_arrays
 from kohort.data.images import load_images as load_images
+from kohort.data.mnist1d import mnist1d as mnist1d
 from kohort.data.named import named as named
 from kohort.data.named import names as names
 from kohort.data.splitting import Split as Split

@@ -9,6 +9,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 
 from kohort.data.dataset import Dataset
 from kohort.data.generated import blobs, circles, moons, spirals
+from kohort.data.mnist1d import mnist1d
 from kohort.errors import DataError
 
 
@@ -43,6 +44,7 @@ _SETS: dict[str, Callable[[], Dataset]] = {
     "circles": circles,
     "spirals": spirals,
     "blobs": blobs,
+    "mnist1d": mnist1d,
 }
 
 
