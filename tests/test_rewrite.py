@@ -63,7 +63,7 @@ def test_an_equation_can_give_back_its_own_input() -> None:
 
 
 def test_rules_are_named_by_primitive() -> None:
-    assert set(CPU_RULES) == {"random_bits", "reduce_sum"}
+    assert set(CPU_RULES) == {"random_bits", "reduce_sum", "conv_general_dilated", "select_and_scatter_add"}
 
 
 @pytest.mark.parametrize("shape", [(64, 128), (8192,), (2, 4, 64), (512,)])

@@ -21,6 +21,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal, Var
 
+from kohort.cohort.convolutions import laid_out, pooled_gradient
 from kohort.cohort.unify import Flat, flat
 
 Replacement = Callable[..., Any]
@@ -133,4 +134,9 @@ def whole_sum(equation: JaxprEqn) -> Replacement | None:
     return total
 
 
-CPU_RULES: dict[str, Rule] = {"random_bits": threefry_bits, "reduce_sum": whole_sum}
+CPU_RULES: dict[str, Rule] = {
+    "random_bits": threefry_bits,
+    "reduce_sum": whole_sum,
+    "conv_general_dilated": laid_out,
+    "select_and_scatter_add": pooled_gradient,
+}
