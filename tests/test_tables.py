@@ -98,6 +98,37 @@ def test_every_kind_of_column_becomes_numbers() -> None:
     assert dataset.x[1, 1:].tolist() == pytest.approx([19724.0, 19723 + 1 / 24, 1.0, 1.0, 1.0, 1.0], abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("cells", "numbers", "how"),
+    [
+        (["1,5", "1,234", "7"], [1.5, 1.234, 7.0], "commas are decimal marks, as in '1,5'"),
+        (["1.234,5", "12.000", "-3"], [1234.5, 12000.0, -3.0], "commas are decimal marks, as in '1.234,5'"),
+        (["0,500", "1,234", "2,000"], [0.5, 1.234, 2.0], "commas are decimal marks, as in '0,500'"),
+        (["1,234", "5.5", "999"], [1234.0, 5.5, 999.0], "commas part thousands, as in '1,234'"),
+        (["1,234,567", "1,234", "12"], [1234567.0, 1234.0, 12.0], "commas part thousands, as in '1,234,567'"),
+        (["1.5", "2", "1e3"], [1.5, 2.0, 1000.0], ""),
+    ],
+)
+def test_commas_in_numbers_mean_the_same_in_a_whole_column(cells: list[str], numbers: list[float], how: str) -> None:
+    dataset = load(frame(n=[*cells, *cells[:2], None] * 10))
+    assert dataset.x[:6, 1].tolist() == pytest.approx([*numbers, *numbers[:2], np.nan], nan_ok=True)
+    assert (f"'n' holds numbers: {how}." in said(dataset)) == bool(how)
+    assert ("commas" in said(dataset)) == bool(how)
+
+
+def test_commas_between_words_and_in_lists_are_names() -> None:
+    dataset = load(frame(who=["Roe, Jane", "Doe, John", None] * 20, tags=["1,2,3", "2,1", "3"] * 20))
+    assert dataset.columns is not None
+    assert [column.levels for column in dataset.columns[1:]] == [("Doe, John", "Roe, Jane"), ("1,2,3", "2,1", "3")]
+
+
+def test_a_target_with_decimal_commas_is_a_regression() -> None:
+    dataset = load(pl.DataFrame({"x": RNG.normal(size=ROWS), "y": [f"{row},25" for row in range(ROWS)]}))
+    assert (dataset.task, dataset.y[:3].tolist()) == ("regression", [0.25, 1.25, 2.25])
+    coded = load(pl.DataFrame({"x": RNG.normal(size=ROWS), "y": ["01", "02"] * 30}))
+    assert coded.classes == ("01", "02")
+
+
 def test_the_task_is_found_from_the_target() -> None:
     def task(values: Any, **options: Any) -> tuple[str, int]:
         own = load(pl.DataFrame({"x": RNG.normal(size=ROWS), "y": values}), **options)
@@ -272,6 +303,16 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
         frame(n=["1.5", "2", "x"] + ["3"] * 57),
         {},
         "'n' must hold numbers or names. Got 'x' in row 3 among 98% numbers",
+    ),
+    "thousands or thousandths": (
+        frame(n=["999", "1,234"] + ["2,500"] * 58),
+        {},
+        r"Got '1,234' in row 2, which is 1234 or 1.234. Write the numbers plainly, or leave .* drop=\['n'\]",
+    ),
+    "a doubtful target": (
+        pl.DataFrame({"x": RNG.normal(size=ROWS), "y": [f"{1 + row},000" for row in range(ROWS)]}),
+        {},
+        "column 'y' must hold numbers that can be read in one way. Got '1,000' in row 1",
     ),
     "words in a regression": (frame(), {"task": "regression"}, "must hold numbers for a regression. Got 'no' in row 1"),
     "another task": (frame(), {"task": "cluster"}, "task must be 'classification' or 'regression'"),

@@ -15,6 +15,7 @@ from kohort.data.columns import Column
 from kohort.data.dataset import Dataset
 from kohort.data.pandas_frames import from_pandas
 from kohort.data.remarks import giveaways
+from kohort.data.written_numbers import read_numbers
 from kohort.errors import DataError
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?", "-", "#N/A")
@@ -23,6 +24,7 @@ MOST_COLUMNS = 10_000
 MOST_LEVELS = 10_000
 MOST_CLASSES = 1_000
 AS_CLASSES = 20  # whole numbers of so few values are classes
+MIXED = 0.9  # of the cells; where so many are numbers, the others are slips, and not names
 ID = re.compile(
     r"(^|[_\s.-])(id|ids|index|idx|uuid|guid|key|row|rownum|nr|no|number)$|^unnamed|[a-z](Id|ID)$", re.IGNORECASE
 )
@@ -62,6 +64,11 @@ def load(
     frame = _without(frame, drop, title)
     target = frame.columns[-1] if target is None else _column(frame, target, title)
     special = [_column(frame, own, title) for own in (group, time) if own is not None]
+    frame = frame.with_columns(
+        _with_numbers(column, column.name == target, title, remarks)
+        for column in frame.iter_columns()
+        if column.name not in special and _is_text(column.dtype)
+    )
     gone = frame[target].is_null()
     if frame[target].dtype.is_float():
         gone = gone | frame[target].is_nan()
@@ -238,13 +245,9 @@ def _cells(column: pl.Series, title: str) -> tuple[np.ndarray, tuple[str, ...], 
     if column.null_count() == len(column):
         return *empty, "all its cells are missing"
     kind = column.dtype
-    if kind == pl.String or isinstance(kind, pl.Categorical | pl.Enum):
-        text = column.cast(pl.String).str.strip_chars().replace("", None)
-        numbers = _numbers_of(text, title)
-        if numbers is None:
-            return _levels(text)
-    else:
-        numbers = _numbers(column, title)
+    if kind == pl.String:
+        return _levels(column)
+    numbers = _numbers(column, title)
     seen = numbers[~np.isnan(numbers)]
     if not len(seen):
         return *empty, "all its cells are missing"
@@ -269,7 +272,7 @@ def _numbers(column: pl.Series, title: str) -> np.ndarray:
     else:
         raise DataError(
             f"{title}: column {column.name!r} must hold numbers, names, dates or booleans. Got {kind}. Leave it out "
-            f"with drop=[{column.name!r}]."
+            f"with {_drop(column.name)}."
         )
     found = numbers.to_numpy().astype(np.float64)
     endless = np.isinf(found)
@@ -281,27 +284,46 @@ def _numbers(column: pl.Series, title: str) -> np.ndarray:
     return found
 
 
-def _numbers_of(text: pl.Series, title: str) -> np.ndarray | None:
-    """Numbers that are written as text, with decimal commas perhaps; None where it holds names."""
-    told = text.drop_nulls()
-    if told.is_empty():
-        return np.full(len(text), np.nan)
-    for pattern, point in ((r"^[+-]?\d+,\d+$", True), (None, False)):
-        plain = text.str.replace(",", ".", literal=True) if point else text
-        if point and not told.str.contains(pattern or "").any():
-            continue
-        numbers = plain.cast(pl.Float64, strict=False)
-        wrong = numbers.is_null() & text.is_not_null()
-        if not wrong.any():
-            return _numbers(numbers.rename(text.name), title)
-        share = 1.0 - int(wrong.sum()) / len(told)
-        if share >= 0.9 and len(told) >= 20:
-            row = int(wrong.arg_max() or 0)
-            raise DataError(
-                f"{title}: column {text.name!r} must hold numbers or names. Got {text[row]!r} in row {row + 1} among "
-                f"{share:.0%} numbers. Mend the cells, or leave the column out with drop=[{text.name!r}]."
-            )
-    return None
+def _is_text(kind: pl.DataType) -> bool:
+    return kind == pl.String or isinstance(kind, pl.Categorical | pl.Enum)
+
+
+def _with_numbers(column: pl.Series, is_target: bool, title: str, remarks: list[str]) -> pl.Series:
+    """A column of text as numbers where they are written in it, else as text.
+
+    A target of plain digits stays as it is: they may be names of classes.
+    """
+    text = column.cast(pl.String).str.strip_chars()
+    text = text.set(text == "", None)
+    written = read_numbers(text)
+    told = len(text) - text.null_count()
+    wrong = written.numbers.is_null() & text.is_not_null()
+    share = 1.0 - int(wrong.sum()) / max(told, 1)
+    if not told or (is_target and not (written.how and share == 1.0)):
+        return text
+    advice = "Write the numbers plainly" + ("." if is_target else f", or leave the column out with {_drop(text.name)}.")
+    if share == 1.0 and written.doubtful is not None:
+        row = int((text == written.doubtful).arg_max() or 0) + 1
+        other = written.doubtful.replace(",", ".")
+        raise DataError(
+            f"{title}: column {text.name!r} must hold numbers that can be read in one way. Got {written.doubtful!r} in "
+            f"row {row}, which is {written.doubtful.replace(',', '')} or {other}. {advice}"
+        )
+    if share == 1.0:
+        if written.how:
+            remarks.append(f"{text.name!r} holds numbers: {written.how}.")
+        return written.numbers.alias(text.name)
+    if share >= MIXED and told >= 20:
+        row = int(wrong.arg_max() or 0)
+        raise DataError(
+            f"{title}: column {text.name!r} must hold numbers or names. Got {text[row]!r} in row {row + 1} among "
+            f"{share:.0%} numbers. Mend the cells, or leave the column out with {_drop(text.name)}."
+        )
+    return text
+
+
+def _drop(name: str) -> str:
+    return f"drop=[{name!r}]"
 
 
 def _levels(text: pl.Series) -> tuple[np.ndarray, tuple[str, ...], str]:
@@ -326,8 +348,7 @@ def _target(column: pl.Series, task: str | None, title: str) -> tuple[np.ndarray
         raise DataError(f"task must be 'classification' or 'regression'. Got {task!r}.")
     kind, where = column.dtype, f"{title}: target {column.name!r}"
     values: np.ndarray | None = None
-    if kind == pl.String or isinstance(kind, pl.Categorical | pl.Enum):
-        column = column.cast(pl.String).str.strip_chars()
+    if kind == pl.String:
         numbers = column.cast(pl.Float64, strict=False)
         if task == "regression" and numbers.null_count():
             row = int(numbers.is_null().arg_max() or 0)
