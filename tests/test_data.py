@@ -57,6 +57,21 @@ def test_the_fingerprint_tells_data_apart() -> None:
     changed[3, 3] += 1e-3
     other = Dataset("digits", changed, digits.y, digits.classes)
     assert digits.fingerprint == named("digits").fingerprint != other.fingerprint
+    x, y, order = np.zeros((6, 1), np.float32), np.arange(6) % 2, np.arange(6)
+    sets = [
+        Dataset("own", x, y, ("a", "b")),
+        Dataset("own", x, y, ("b", "a")),
+        Dataset("own", x, y, ("a", "b"), "standard"),
+        Dataset("own", x, y, ("a", "b"), groups=order),
+        Dataset("own", x, y, ("a", "b"), times=order),
+    ]
+    assert len({own.fingerprint for own in sets}) == len(sets)
+
+
+def test_rows_are_cut_by_groups_or_by_times() -> None:
+    order = np.arange(6)
+    with pytest.raises(DataError, match="cut by groups or by times. Got both. Pass one of them"):
+        Dataset("own", np.zeros((6, 1), np.float32), order % 2, ("a", "b"), groups=order, times=order)
 
 
 def test_an_unknown_name_lists_the_near_ones() -> None:

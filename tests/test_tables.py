@@ -323,7 +323,37 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     ),
     "a list": ([[1, 2]], {}, "must be a path, a polars or a pandas data frame. Got list"),
     "times as text": (frame(day=["01/02/03"] * ROWS), {"time": "day"}, "must hold dates or numbers. Got text such as"),
-    "a group that is missing": (frame(g=[None, *range(59)]), {"group": "g"}, "each row must have a group. Got 1"),
+    "a group that is missing": (
+        frame(g=[1, None, *range(58)]),
+        {"group": "g"},
+        "each row must have a group. Got 1 without 'g', first row 2",
+    ),
+    "a group that is no number": (frame(g=[float("nan"), 1.0] * 30), {"group": "g"}, "Got 30 without 'g', first row 1"),
+    "groups of lists": (frame(g=[[1]] * ROWS), {"group": "g"}, "'g' must hold names, numbers or dates of groups"),
+    "groups of objects": (
+        frame(g=pl.Series([object()] * ROWS, dtype=pl.Object)),
+        {"group": "g"},
+        "'g' must hold names, numbers or dates of groups. Got Object",
+    ),
+    "a time that is missing": (frame(t=[*range(59), None]), {"time": "t"}, "Got 1 without 't', first row 60"),
+    "a time that is no number": (frame(t=[0.5, float("nan")] * 30), {"time": "t"}, "Got 30 without 't', first row 2"),
+    "groups and times": (
+        frame(g=list(range(60)), t=list(range(60))),
+        {"group": "g", "time": "t"},
+        "cut by group or by time. Got group='g' and time='t'. Pass one of them",
+    ),
+    "a target that is the group": (frame(), {"target": "y", "group": "y"}, "Got 'y' as both"),
+    "a target that is the time": (frame(), {"target": "x", "time": "x"}, "Got 'x' as both"),
+    "infinite, after rows without a target": (
+        pl.DataFrame({"n": [1.0] * 7 + [float("inf")] * 53, "y": [None] * 3 + YES[3:]}),
+        {},
+        "Got an infinite one in row 8",
+    ),
+    "words in a regression, after rows without a target": (
+        pl.DataFrame({"n": range(ROWS), "y": [None, "1", "2.5", "no", *["4"] * 56]}),
+        {"task": "regression"},
+        "Got 'no' in row 4",
+    ),
     "many classes": (
         pl.DataFrame({"x": range(6000), "y": [f"c{row % 2000}" for row in range(6000)]}),
         {},

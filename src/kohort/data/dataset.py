@@ -42,7 +42,7 @@ class Dataset:
         source: Where it comes from.
         columns: What the columns of a table are; None where `x` is what networks see.
         groups: For each row the group it belongs to, int; no group is cut. None: rows belong together with no other.
-        times: For each row when it was; the test rows are then the latest. None: rows have no order.
+        times: For each row when it was; the test rows are then the latest. None: rows have no order. Not with groups.
         remarks: What was found when the data was read, in sentences.
     """
 
@@ -82,6 +82,8 @@ class Dataset:
                 f"dataset {self.name!r}: y must hold class numbers from 0 to {len(self.classes) - 1}. "
                 f"Got numbers from {self.y.min()} to {self.y.max()}."
             )
+        if self.groups is not None and self.times is not None:
+            raise DataError(f"dataset {self.name!r}: rows are cut by groups or by times. Got both. Pass one of them.")
         for name, given in (("groups", self.groups), ("times", self.times)):
             if given is not None and given.shape != self.y.shape:
                 raise DataError(
@@ -131,14 +133,14 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the contents, in hexadecimal: equal data, equal fingerprint."""
+        """SHA-256 of all that runs depend on, in hexadecimal: data, names of classes, scaling, and how rows are cut."""
         digest = hashlib.sha256()
-        for array in (self.x, self.y, self.groups, self.times):
+        for name in ("x", "y", "groups", "times"):
+            array = getattr(self, name)
             if array is not None:
-                digest.update(f"{array.dtype}{array.shape}".encode())
+                digest.update(f"{name}{array.dtype}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).tobytes())
-        if self.columns is not None:
-            digest.update(repr((self.columns, self.classes)).encode())
+        digest.update(repr((self.columns, self.classes, self.scaling)).encode())
         return digest.hexdigest()
 
     def inputs(self, training_rows: np.ndarray) -> np.ndarray:

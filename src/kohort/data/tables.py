@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,19 @@ MIXED = 0.9  # of the cells; where so many are numbers, the others are slips, an
 ID = re.compile(
     r"(^|[_\s.-])(id|ids|index|idx|uuid|guid|key|row|rownum|nr|no|number)$|^unnamed|[a-z](Id|ID)$", re.IGNORECASE
 )
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """What errors say of a table.
+
+    Attributes:
+        title: Its name.
+        rows: Of each row that has a target its number in the whole table, from 1.
+    """
+
+    title: str
+    rows: np.ndarray
 
 
 def load(
@@ -64,6 +78,7 @@ def load(
     frame = _without(frame, drop, title)
     target = frame.columns[-1] if target is None else _column(frame, target, title)
     special = [_column(frame, own, title) for own in (group, time) if own is not None]
+    _check_roles(target, group, time, special, title)
     frame = frame.with_columns(
         _with_numbers(column, column.name == target, title, remarks)
         for column in frame.iter_columns()
@@ -77,13 +92,14 @@ def load(
         frame = frame.filter(~gone)
     if frame.is_empty():
         raise DataError(f"{title}: the table must have rows with a target. Got none. Is {target!r} the right column?")
-    y, classes, told = _target(frame[target], task, title)
+    table = _Table(title, np.flatnonzero(~gone.to_numpy()) + 1)
+    y, classes, told = _target(frame[target], task, table)
     remarks.append(told)
     columns, cells = [], []
     for column in frame.iter_columns():
         if column.name in (target, *special):
             continue
-        values, levels, why = _cells(column, title)
+        values, levels, why = _cells(column, table)
         if why:
             remarks.append(f"{column.name!r} is left out: {why}.")
             continue
@@ -106,8 +122,8 @@ def load(
         classes,
         source=f"{title}, {len(y):,} rows, target {target!r}",
         columns=tuple(columns),
-        groups=None if group is None else _labels(frame[special[0]], group, title),
-        times=None if time is None else _moments(frame[special[-1]], time, title),
+        groups=None if group is None else _labels(frame[special[0]], group, table),
+        times=None if time is None else _moments(frame[special[-1]], time, table),
         remarks=tuple(remarks),
     )
 
@@ -239,7 +255,7 @@ def _without(frame: pl.DataFrame, drop: Sequence[str], title: str) -> pl.DataFra
 # cells
 
 
-def _cells(column: pl.Series, title: str) -> tuple[np.ndarray, tuple[str, ...], str]:
+def _cells(column: pl.Series, table: _Table) -> tuple[np.ndarray, tuple[str, ...], str]:
     """Numbers, or numbers of levels and the levels' names; or why the column is left out."""
     empty: tuple[np.ndarray, tuple[str, ...]] = (np.zeros(0), ())
     if column.null_count() == len(column):
@@ -247,7 +263,7 @@ def _cells(column: pl.Series, title: str) -> tuple[np.ndarray, tuple[str, ...], 
     kind = column.dtype
     if kind == pl.String:
         return _levels(column)
-    numbers = _numbers(column, title)
+    numbers = _numbers(column, table)
     seen = numbers[~np.isnan(numbers)]
     if not len(seen):
         return *empty, "all its cells are missing"
@@ -259,7 +275,7 @@ def _cells(column: pl.Series, title: str) -> tuple[np.ndarray, tuple[str, ...], 
     return numbers, (), ""
 
 
-def _numbers(column: pl.Series, title: str) -> np.ndarray:
+def _numbers(column: pl.Series, table: _Table) -> np.ndarray:
     kind = column.dtype
     if kind == pl.Date or isinstance(kind, pl.Datetime):
         numbers = column.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 86_400e6  # days
@@ -271,15 +287,15 @@ def _numbers(column: pl.Series, title: str) -> np.ndarray:
         numbers = column.cast(pl.Float64)
     else:
         raise DataError(
-            f"{title}: column {column.name!r} must hold numbers, names, dates or booleans. Got {kind}. Leave it out "
-            f"with {_drop(column.name)}."
+            f"{table.title}: column {column.name!r} must hold numbers, names, dates or booleans. Got {kind}. "
+            f"Leave it out with {_drop(column.name)}."
         )
     found = numbers.to_numpy().astype(np.float64)
     endless = np.isinf(found)
     if endless.any():
         raise DataError(
-            f"{title}: column {column.name!r} must hold finite numbers. Got an infinite one in row "
-            f"{int(endless.argmax()) + 1}. Mend the cell or leave it empty."
+            f"{table.title}: column {column.name!r} must hold finite numbers. Got an infinite one in row "
+            f"{table.rows[endless.argmax()]}. Mend the cell or leave it empty."
         )
     return found
 
@@ -343,20 +359,22 @@ def _levels(text: pl.Series) -> tuple[np.ndarray, tuple[str, ...], str]:
 # target, groups, times
 
 
-def _target(column: pl.Series, task: str | None, title: str) -> tuple[np.ndarray, tuple[str, ...], str]:
+def _target(column: pl.Series, task: str | None, table: _Table) -> tuple[np.ndarray, tuple[str, ...], str]:
     if task not in (None, "classification", "regression"):
         raise DataError(f"task must be 'classification' or 'regression'. Got {task!r}.")
-    kind, where = column.dtype, f"{title}: target {column.name!r}"
+    kind, where = column.dtype, f"{table.title}: target {column.name!r}"
     values: np.ndarray | None = None
     if kind == pl.String:
         numbers = column.cast(pl.Float64, strict=False)
         if task == "regression" and numbers.null_count():
             row = int(numbers.is_null().arg_max() or 0)
-            raise DataError(f"{where} must hold numbers for a regression. Got {column[row]!r} in row {row + 1}.")
+            raise DataError(
+                f"{where} must hold numbers for a regression. Got {column[row]!r} in row {table.rows[row]}."
+            )
         if task == "regression":
             values = numbers.to_numpy()
     elif kind != pl.Boolean:
-        values = _numbers(column, title)
+        values = _numbers(column, table)
     distinct = column.n_unique()
     if task is None:
         few = values is None or (bool((values == np.round(values)).all()) and distinct <= AS_CLASSES)
@@ -394,20 +412,44 @@ def _target(column: pl.Series, task: str | None, title: str) -> tuple[np.ndarray
     return codes.astype(np.int32), classes, f"A classification of {column.name!r} into {len(classes)} classes: {shown}."
 
 
-def _labels(column: pl.Series, name: str, title: str) -> np.ndarray:
-    if column.null_count():
-        raise DataError(f"{title}: each row must have a group. Got {column.null_count():,} without {name!r}.")
+def _check_roles(target: str, group: str | None, time: str | None, special: Sequence[str], title: str) -> None:
+    if group is not None and time is not None:
+        raise DataError(
+            f"{title}: rows are cut by group or by time. Got group={group!r} and time={time!r}. Pass one of them."
+        )
+    if target in special:
+        raise DataError(
+            f"{title}: the target must be another column than the group or the time. Got {target!r} as both. Pass "
+            "another target, or none of the two."
+        )
+
+
+def _labels(column: pl.Series, name: str, table: _Table) -> np.ndarray:
+    if column.dtype.is_nested() or column.dtype in (pl.Object, pl.Binary):
+        raise DataError(f"{table.title}: {name!r} must hold names, numbers or dates of groups. Got {column.dtype}.")
+    _check_complete(column, name, "group", table)
     return column.rank("dense").cast(pl.Int64).to_numpy()
 
 
-def _moments(column: pl.Series, name: str, title: str) -> np.ndarray:
-    if column.null_count():
-        raise DataError(f"{title}: each row must have a time. Got {column.null_count():,} without {name!r}.")
+def _moments(column: pl.Series, name: str, table: _Table) -> np.ndarray:
+    _check_complete(column, name, "time", table)
     if column.dtype == pl.String:
         raise DataError(
-            f"{title}: {name!r} must hold dates or numbers. Got text such as {column[0]!r}. Write dates as 2024-12-31."
+            f"{table.title}: {name!r} must hold dates or numbers. Got text such as {column[0]!r}. "
+            "Write dates as 2024-12-31."
         )
-    return _numbers(column, title)
+    return _numbers(column, table)
+
+
+def _check_complete(column: pl.Series, name: str, what: str, table: _Table) -> None:
+    gone = column.is_null()
+    if column.dtype.is_float():
+        gone = gone | column.is_nan()
+    if gone.any():
+        raise DataError(
+            f"{table.title}: each row must have a {what}. Got {int(gone.sum()):,} without {name!r}, first row "
+            f"{table.rows[int(gone.arg_max() or 0)]}. Fill it in, or leave these rows out."
+        )
 
 
 def _counted(columns: Sequence[Column]) -> str:
