@@ -82,6 +82,23 @@ def test_separators_compression_and_parquet_mean_the_same(tmp_path: Path) -> Non
     assert len({own.fingerprint for own in sets[4:6]}) == 1
 
 
+def test_lines_end_as_they_may_and_quoted_separators_part_no_cells(tmp_path: Path) -> None:
+    lines = ['"a;b;c",n,y', *(f'"{row % 3},{row % 5}",{row % 7},{own}' for row, own in enumerate(YES))]
+    sets = [
+        load(written(tmp_path / "t.csv", text))
+        for text in ("\n".join(lines), "\r\n".join(lines) + "\r\n", "\r".join(lines), "\n\n" + "\n".join(lines))
+    ]
+    assert [names_of(own) for own in sets] == [["a;b;c", "n"]] * 4
+    assert len({own.fingerprint for own in sets}) == 1
+
+
+def test_classes_keep_names_of_their_own() -> None:
+    x = RNG.normal(size=ROWS)
+    assert load(pl.DataFrame({"x": x, "y": [1234567.0, 1234568.0] * 30})).classes == ("1234567.0", "1234568.0")
+    blank = load(pl.DataFrame({"x": x, "y": ["a", "", "b"] * 20}))
+    assert (blank.classes, blank.rows) == (("a", "b"), 40)
+
+
 def test_every_kind_of_column_becomes_numbers() -> None:
     dataset = load(
         frame(
@@ -277,6 +294,8 @@ def test_pandas_columns_of_every_kind() -> None:
     assert dataset.columns is not None
     assert [column.missing for column in dataset.columns] == [True, True, True, False, True, True, False]
     assert dataset.x[0].tolist() == [1, 1, 19723, 19723 + 11 / 24, 0, 1.5, 0]
+    mixed = load(pd.DataFrame({"n": pd.Series([1, 2.5, None] * 20, dtype=object), "y": YES}))
+    np.testing.assert_array_equal(mixed.x[:3, 0], [1.0, 2.5, np.nan])
     with pytest.raises(DataError, match="'a' twice"):
         load(pd.DataFrame([[1, 2, "x"]] * 5, columns=["a", "a", "y"]))
     with pytest.raises(DataError, match="'odd' must hold cells of one kind. Got int, str"):
@@ -291,7 +310,11 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "a constant number": (pl.DataFrame({"x": range(9), "y": [1.5] * 9}), {}, "must vary. Got 1.5"),
     "no rows": (pl.DataFrame({"x": [], "y": []}), {}, "must have rows, a target and a column"),
     "one column": (pl.DataFrame({"y": YES}), {}, "Got 60 rows and 1 columns"),
-    "nothing to learn from": (pl.DataFrame({"x": [1] * ROWS, "y": YES}), {}, "must have a column to learn from"),
+    "nothing to learn from": (
+        pl.DataFrame({"x": [1] * ROWS, "y": YES}),
+        {},
+        "must have a column to learn from besides 'y'. Got none: 'x' is left out: it is constant",
+    ),
     "no target": (pl.DataFrame({"x": [1.0, 2.0], "y": [None, None]}), {}, "must have rows with a target"),
     "lists": (frame(bag=[[1, 2]] * ROWS), {}, r"'bag' must hold numbers, names, dates or booleans.*drop=\['bag'\]"),
     "infinite": (
@@ -321,6 +344,8 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
         {},
         "10,000 columns at the most. Got 10,001",
     ),
+    "a pandas series": (pd.Series([1, 2]), {}, "must be a path, a polars or a pandas data frame. Got Series"),
+    "wide pandas": (pd.DataFrame(np.zeros((2, 100_000))), {}, "10,000 columns at the most. Got 100,000"),
     "a list": ([[1, 2]], {}, "must be a path, a polars or a pandas data frame. Got list"),
     "times as text": (frame(day=["01/02/03"] * ROWS), {"time": "day"}, "must hold dates or numbers. Got text such as"),
     "a group that is missing": (
@@ -382,6 +407,21 @@ FILES: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
         "a,b\n1,é".encode("latin-1"),
         {"encoding": "utf-8"},
         "line 2: the text must be utf-8",
+    ),
+    "no encoding that is known": (
+        "t.csv",
+        b"a,b\n1,x\n2,\x81",
+        {},
+        "line 3: the text must be UTF-8, or Windows-1252. Got the byte 0x81. Save it as UTF-8",
+    ),
+    "a name twice": ("t.csv", b"a,a,y\n1,2,3\n", {}, "Got 'a' twice in the first line"),
+    "a long separator": ("t.csv", b"a,b\n1,2", {"separator": ";;"}, "must be one plain character, such as ';'"),
+    "no separator": ("t.csv", b"a,b\n1,2", {"separator": ""}, "must be one plain character"),
+    "many columns": (
+        "t.csv",
+        b",".join(b"c%d" % place for place in range(100_000)) + b"\n" + b",".join([b"1"] * 100_000),
+        {},
+        "10,000 columns at the most. Got 100,000",
     ),
     "no encoding": ("t.csv", b"a,b\n1,2", {"encoding": "klingon"}, "encoding must be one that Python knows"),
 }

@@ -1,5 +1,6 @@
 """pandas' data frames as polars': column by column, without pyarrow and without importing pandas."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def from_pandas(frame: Any) -> pl.DataFrame:
         DataError: Two columns have the same name, or one holds things that no table can.
     """
     names = [str(name) for name in frame.columns]
-    twice = [name for name in names if names.count(name) > 1]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(f"each column of a data frame must have a name of its own. Got {twice[0]!r} twice. Rename one.")
     return pl.DataFrame([_series(name, frame.iloc[:, place]) for place, name in enumerate(names)])
@@ -34,6 +35,8 @@ def _series(name: str, column: Any) -> pl.Series:
         plain = column.dt.tz_convert(None) if getattr(column.dtype, "tz", None) is not None else column
         return pl.Series(name, plain.to_numpy(dtype=f"{'datetime' if kind == 'M' else 'timedelta'}64[us]"))
     cells = [None if gap else cell for gap, cell in zip(gaps, column.tolist(), strict=True)]
+    if {type(cell) for cell in cells if cell is not None} == {int, float}:
+        cells = [None if cell is None else float(cell) for cell in cells]
     try:
         return pl.Series(name, cells)
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:

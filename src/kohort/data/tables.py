@@ -95,20 +95,22 @@ def load(
     table = _Table(title, np.flatnonzero(~gone.to_numpy()) + 1)
     y, classes, told = _target(frame[target], task, table)
     remarks.append(told)
-    columns, cells = [], []
+    columns, cells, left_out = [], [], []
     for column in frame.iter_columns():
         if column.name in (target, *special):
             continue
         values, levels, why = _cells(column, table)
         if why:
-            remarks.append(f"{column.name!r} is left out: {why}.")
+            left_out.append(f"{column.name!r} is left out: {why}.")
             continue
         columns.append(Column(column.name, levels, bool(np.isnan(values).any())))
         cells.append(values)
     if not columns:
         raise DataError(
-            f"{title}: the table must have a column to learn from besides {target!r}. Got none that can be."
+            f"{title}: the table must have a column to learn from besides {target!r}. Got none: "
+            f"{' '.join(left_out[:5]) or 'there is no other.'}{' …' if len(left_out) > 5 else ''}"
         )
+    remarks += left_out
     x = np.stack(cells, axis=1)
     remarks.append(_counted(columns))
     remarks += giveaways(x, columns, y, bool(classes))
@@ -135,7 +137,8 @@ def _frame(source: Any, separator: str | None, encoding: str | None) -> tuple[pl
     remarks: list[str] = []
     if isinstance(source, pl.DataFrame):
         frame, title = source, "table"
-    elif type(source).__module__.startswith("pandas"):
+    elif type(source).__module__.startswith("pandas") and hasattr(source, "columns"):
+        _check_width(len(source.columns), "table")
         frame, title = from_pandas(source), "table"
     elif isinstance(source, str | Path):
         title = Path(source).name
@@ -145,15 +148,19 @@ def _frame(source: Any, separator: str | None, encoding: str | None) -> tuple[pl
             f"a table must be a path, a polars or a pandas data frame. Got {type(source).__name__}. For arrays there "
             "is kohort.data.Dataset."
         )
-    if frame.width > MOST_COLUMNS:
-        raise DataError(
-            f"{title}: a table may have {MOST_COLUMNS:,} columns at the most. Got {frame.width:,}. Select some, or "
-            "bring the numbers as an array (kohort.data.Dataset)."
-        )
+    _check_width(frame.width, title)
     if frame.width < 2 or frame.is_empty():
         what = f"{frame.height} rows and {frame.width} columns"
         raise DataError(f"{title}: a table must have rows, a target and a column to learn it from. Got {what}.")
     return frame, title, remarks
+
+
+def _check_width(width: int, title: str) -> None:
+    if width > MOST_COLUMNS:
+        raise DataError(
+            f"{title}: a table may have {MOST_COLUMNS:,} columns at the most. Got {width:,}. Select some, or "
+            "bring the numbers as an array (kohort.data.Dataset)."
+        )
 
 
 def _file(path: Path, separator: str | None, encoding: str | None, remarks: list[str]) -> pl.DataFrame:
@@ -163,19 +170,28 @@ def _file(path: Path, separator: str | None, encoding: str | None, remarks: list
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: a table must be readable. Got: {error.strerror or error}.") from error
+    if separator is not None and len(separator.encode()) != 1:
+        raise DataError(f"separator must be one plain character, such as ';'. Got {separator!r}.")
     ends = [suffix.lower() for suffix in path.suffixes]
     try:
         if ends[-1:] == [".parquet"]:
+            _check_width(len(pl.read_parquet_schema(io.BytesIO(raw))), path.name)
             return pl.read_parquet(io.BytesIO(raw))
         if ends[-1:] == [".gz"]:
             raw = gzip.decompress(raw)
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(f"{path.name}: the file is damaged or no {ends[-1]} file: {_first_line(error)}.") from error
     text = _decoded(raw, path.name, encoding, remarks)
     if not text.strip():
         raise DataError(f"{path.name}: a table must have a header and lines. Got an empty file.")
-    header = text.lstrip().split("\n", 1)[0]
+    if "\n" not in text:
+        text = text.replace("\r", "\n")  # as on old Macs
+    text = text.lstrip("\r\n")
+    header = re.sub('"[^"]*"', "", text.split("\n", 1)[0])  # what is in quotes parts no cells
     cut = separator or max(SEPARATORS, key=header.count)
+    _check_width(header.count(cut) + 1, path.name)
     try:
         cells = pl.read_csv(io.BytesIO(text.encode()), separator=cut, infer_schema=False, null_values=list(MISSING))
     except (pl.exceptions.PolarsError, ValueError) as error:
@@ -183,6 +199,13 @@ def _file(path: Path, separator: str | None, encoding: str | None, remarks: list
             f"{path.name}: each line must have as many cells as the header, parted by {cut!r}. "
             f"Got: {_first_line(error)}. Name another separator, or mend the line."
         ) from error
+    names = set(cells.columns)
+    twice = [own for own in cells.columns if own and f"{own}_duplicated_0" in names]  # so polars calls the second
+    if twice:
+        raise DataError(
+            f"{path.name}: each column must have a name of its own. Got {twice[0]!r} twice in the first line. Rename "
+            "one, or give the columns names if there are none."
+        )
     return cells.with_columns(_typed(column) for column in cells.iter_columns())
 
 
@@ -230,8 +253,16 @@ def _decoded(raw: bytes, title: str, encoding: str | None, remarks: list[str]) -
             raise DataError(f"{title}, line {line}: the text must be {encoding}. Got other bytes.") from None
     if b"\0" in raw[:4096]:
         raise DataError(f"{title}: a table must be text or Parquet. Got bytes that are neither.")
+    try:
+        text = raw.decode("cp1252")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{title}, line {line}: the text must be UTF-8, or Windows-1252. Got the byte {raw[error.start]:#x}. "
+            "Save it as UTF-8, or pass its encoding."
+        ) from None
     remarks.append(f"The text is not UTF-8 (line {line}), so it is read as Windows-1252.")
-    return raw.decode("cp1252", errors="replace")
+    return text
 
 
 def _first_line(error: BaseException) -> str:
@@ -408,6 +439,8 @@ def _target(column: pl.Series, task: str | None, table: _Table) -> tuple[np.ndar
         )
     codes = column.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int32).to_numpy()
     classes = tuple(f"{own:g}" if isinstance(own, float) else str(own) for own in names.to_list())
+    if len(set(classes)) < len(classes):  # numbers that differ in later digits
+        classes = tuple(map(repr, names.to_list()))
     shown = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
     return codes.astype(np.int32), classes, f"A classification of {column.name!r} into {len(classes)} classes: {shown}."
 
