@@ -12,6 +12,7 @@ import pytest
 
 from kohort.data import Column, Dataset, duplicates_across, load, split
 from kohort.data.columns import inputs
+from kohort.data.splitting import parts
 from kohort.errors import DataError
 
 ROWS = 60
@@ -227,8 +228,35 @@ def test_groups_are_not_cut_and_parts_keep_their_sizes() -> None:
     assert len({tuple(own.train) for own in splits}) == 6
     assert 0.1 < len(splits[0].test) / 400 < 0.3
     assert len(splits[0].train) >= 120
+    assert "rows over whole batches are left out at random" in dataset.cut
     with pytest.raises(DataError, match=r"must have at least 3 groups|too large for batch_size"):
         split(load(pl.DataFrame({"x": RNG.normal(size=60), "g": [0, 1] * 30, "y": YES}), group="g"), 0, 4)
+
+
+def grouped(groups: np.ndarray) -> Dataset:
+    rows = len(groups)
+    return Dataset("g", np.zeros((rows, 1), np.float32), np.arange(rows, dtype=np.float32), groups=groups)
+
+
+SKEWED = np.minimum(np.random.default_rng(333).zipf(1.8, 333), 15)  # half of the rows in one group
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 7])
+@pytest.mark.parametrize(
+    "groups",
+    [np.arange(60) // 2, np.arange(90) % 9, np.arange(100) % 5, np.repeat(np.arange(14), np.arange(3, 17)), SKEWED],
+)
+def test_parts_of_groups_are_full_whatever_the_sizes_of_groups(groups: np.ndarray, batch_size: int) -> None:
+    dataset = grouped(groups)
+    train, validation, test = parts(dataset, batch_size)
+    assert train % batch_size == validation % batch_size == 0
+    for seed in range(20):
+        own = split(dataset, seed, batch_size)
+        assert (len(own.train), len(own.validation), len(own.test)) == (train, validation, test)
+        assert not set(groups[own.train]) & set(groups[own.validation])
+    assert test == pytest.approx(0.2 * len(groups), abs=8 + batch_size)  # half a group and the rows over whole batches
+    assert validation >= 0.1 * len(groups)
+    assert train + validation + test > 0.8 * len(groups)
 
 
 def test_of_rows_with_times_the_latest_are_the_test() -> None:

@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from polars.testing.parametric import series
 
 from kohort.data import load, split
+from kohort.data.written_numbers import read_numbers
 from kohort.errors import DataError
 
 KINDS = (
     pl.Int8, pl.Int64, pl.UInt16, pl.UInt64, pl.Float32, pl.Float64, pl.Boolean, pl.String, pl.Date, pl.Datetime("us"),
-    pl.Duration("us"), pl.Time, pl.Categorical, pl.Decimal(10, 2), pl.Null,
+    pl.Duration("us"), pl.Time, pl.Categorical, pl.Decimal(10, 2), pl.Null, pl.Int128, pl.Enum(["a", "b", "c"]),
+    pl.Datetime("ns", "UTC"), pl.Datetime("ms"),
 )  # fmt: skip
-REFUSED = (pl.Binary, pl.List(pl.Int8))
+REFUSED = (pl.Binary, pl.List(pl.Int8), pl.Array(pl.Int8, 2), pl.Struct({"a": pl.Int8}))
 
 CLASSES = st.sampled_from([["a", "b", "c"], [0, 1], [True, False], [1.0, 2.5], [-3, 10**12]])
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -58,6 +60,22 @@ def outcome(table: Any, batch_size: int) -> str:
     together = np.concatenate([own.train, own.validation, own.test])
     assert len(set(together)) == len(together) == dataset.rows
     return "learnt"
+
+
+def written(number: int, hundredths: int, thousands: str, point: str) -> str:
+    return f"{number:,}".replace(",", thousands) + f"{point}{hundredths:02}"
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    st.lists(st.tuples(st.integers(-(10**9), 10**9), st.integers(0, 99)), min_size=1, max_size=20),
+    st.sampled_from([(",", "."), (".", ","), ("", ","), ("", ".")]),
+)
+def test_numbers_are_read_back_as_they_were_written(numbers: list[tuple[int, int]], marks: tuple[str, str]) -> None:
+    found = read_numbers(pl.Series([written(*number, *marks) for number in numbers]))
+    assert found.doubtful is None
+    plain = [float(written(*number, "", ".")) for number in numbers]
+    assert found.numbers.to_list() == plain
 
 
 @pytest.mark.slow

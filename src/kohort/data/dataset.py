@@ -128,7 +128,7 @@ class Dataset:
             return "the latest rows are the test, the latest of the others the validation, for every seed"
         drawn = "the test rows are drawn once, the others cut anew for each seed"
         if self.groups is not None:
-            return f"{drawn}, no group being cut"
+            return f"{drawn}, no group being cut; rows over whole batches are left out at random"
         return f"{drawn}, all stratified by {'class' if self.classes else 'the tenths of the target'}"
 
     @cached_property

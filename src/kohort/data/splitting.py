@@ -58,26 +58,25 @@ def sizes(rows: int, batch_size: int) -> tuple[int, int, int]:
 def parts(dataset: Dataset, batch_size: int) -> tuple[int, int, int]:
     """How many rows of a dataset train, validate and test, the same for every seed.
 
-    Where rows come in groups none of which is cut, the parts have about the sizes of `sizes`, and what of training and
-    validation is over whole batches is left out.
+    Where rows come in groups none of which is cut, the parts have about the sizes of `sizes`. Which groups a seed holds
+    out decides how many rows are left, so training has as many as every seed leaves, and some are left out.
     """
     train, validation, test = sizes(dataset.rows, batch_size)
     if dataset.groups is None:
         return train, validation, test
-    tested = _groups_for(dataset.groups, test, np.random.default_rng(TEST_SEED))
-    rest = np.flatnonzero(~np.isin(dataset.groups, tested))
-    groups, counts = np.unique(dataset.groups[rest], return_counts=True)
-    if len(groups) < 2 or not len(tested):
+    rest = dataset.groups[~_tested(dataset.groups, batch_size)]
+    counts = np.unique(rest, return_counts=True)[1]
+    if len(counts) < 2:
         raise DataError(
             f"{dataset.name!r} must have at least 3 groups, for training, validation and test. "
             f"Got {len(np.unique(dataset.groups))}. Choose another column for groups."
         )
-    largest = int(counts.max())  # whichever groups a seed draws, so many rows there are at the least
-    validation = max(batch_size, (validation - largest) // batch_size * batch_size)
-    train = (len(rest) - validation - 2 * largest) // batch_size * batch_size
+    drawn = counts[_may_be_held_out(counts, validation)]
+    before_the_last = min(validation - 1, int(drawn[drawn < validation].sum()))  # one that suffices is the last
+    train = (len(rest) - before_the_last - int(drawn.max())) // batch_size * batch_size
     if train < batch_size:
         raise DataError(
-            f"{dataset.name!r} has groups of up to {largest} rows, too large for batch_size={batch_size}. "
+            f"{dataset.name!r} has groups of up to {int(counts.max())} rows, too large for batch_size={batch_size}. "
             "Pass a smaller batch size, or choose another column for groups."
         )
     return train, validation, dataset.rows - len(rest)
@@ -96,7 +95,7 @@ def split(dataset: Dataset, seed: int, batch_size: int) -> Split:
     _check_classes(dataset, validation, test)
     everything = np.arange(dataset.rows)
     if dataset.groups is not None:
-        return _grouped(dataset.groups, seed, train, validation, test)
+        return _grouped(dataset.groups, seed, train, validation, _tested(dataset.groups, batch_size))
     if dataset.times is not None:
         order = np.argsort(dataset.times, kind="stable")
         return _split(order[:train], order[train : train + validation], order[train + validation :])
@@ -149,20 +148,34 @@ def _tenths(y: np.ndarray, test: int) -> np.ndarray | None:
     return found if np.bincount(found, minlength=len(edges) + 1).min() >= 10 else None
 
 
-def _groups_for(groups: np.ndarray, wanted: int, generator: np.random.Generator) -> np.ndarray:
-    """Groups in a random order, until they have as many rows as wanted, or nearly."""
+def _tested(groups: np.ndarray, batch_size: int) -> np.ndarray:
+    """Which rows are the test: groups in a random order, each of which brings it nearer to the size it should have.
+
+    A group too large for that is passed over; if all are, the smallest is the test.
+    """
+    wanted = sizes(len(groups), batch_size)[2]
     names, counts = np.unique(groups, return_counts=True)
-    order = generator.permutation(len(names))
-    reached = np.cumsum(counts[order])
-    return names[order[: max(1, int(np.argmin(np.abs(reached - wanted))) + 1)]]
+    chosen, reached = [], 0
+    for place in np.random.default_rng(TEST_SEED).permutation(len(names)):
+        if abs(reached + counts[place] - wanted) < abs(reached - wanted):
+            chosen.append(place)
+            reached += counts[place]
+        if reached >= wanted:
+            break
+    return np.isin(groups, names[chosen or [int(np.argmin(counts))]])
 
 
-def _grouped(groups: np.ndarray, seed: int, train: int, validation: int, test: int) -> Split:
-    tested = np.isin(groups, _groups_for(groups, test, np.random.default_rng(TEST_SEED)))
+def _may_be_held_out(counts: np.ndarray, validation: int) -> np.ndarray:
+    """Which groups may validate, by their numbers of rows: those that fit, if they suffice; the larger always train."""
+    fit = counts <= validation
+    return fit if counts[fit].sum() >= validation else np.ones(len(counts), bool)
+
+
+def _grouped(groups: np.ndarray, seed: int, train: int, validation: int, tested: np.ndarray) -> Split:
     generator = np.random.default_rng([TEST_SEED, seed])
     rest = np.flatnonzero(~tested)
     names, counts = np.unique(groups[rest], return_counts=True)
-    order = generator.permutation(len(names))
+    order = generator.permutation(np.flatnonzero(_may_be_held_out(counts, validation)))
     enough = int(np.searchsorted(np.cumsum(counts[order]), validation)) + 1
     held_out = np.isin(groups[rest], names[order[:enough]])
     validated, trained = generator.permutation(rest[held_out]), generator.permutation(rest[~held_out])
