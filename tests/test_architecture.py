@@ -27,7 +27,7 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
 }
 DOORS = {  # a dependency -> where alone it may be imported
     "jax": {"cohort", "study", "parts"},
-    "keras": {"cohort", "recipes", "parts", "training", "fitting", "checking", "elsewhere", "study"},
+    "keras": {"data", "cohort", "recipes", "parts", "training", "fitting", "checking", "elsewhere", "study"},
     "sklearn": {"data"},
     "PIL": {"data"},
     "scipy": {"statistics", "data"},

@@ -1,4 +1,4 @@
-"""Folders of images and arrays in files become datasets; what is damaged or lacking is refused with the file."""
+"""Folders of images become datasets; what is damaged or lacking is refused with the file."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import kohort
-from kohort.data import images, load_arrays, load_images, split
+from kohort.data import images, load_images, split
 from kohort.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -84,46 +84,3 @@ def test_folders_that_cannot_be_learnt_from(folder: Path, tmp_path: Path, monkey
     (folder / "dog" / "2.png").unlink()
     draw(folder / "dog" / "2.png", np.zeros((6000, 5000), np.uint8))
     refused("25,000,000 pixels at the most. Got 5000×6000")
-
-
-X = RNG.integers(0, 256, (30, 4, 4)).astype(np.uint8)
-
-
-def saved(path: Path, **arrays: Any) -> Path:
-    np.savez(path / "set.npz", **arrays)
-    return path / "set.npz"
-
-
-def test_arrays_in_a_file(tmp_path: Path) -> None:
-    parted = load_arrays(
-        saved(tmp_path, x_train=X[:20], y_train=np.arange(20) % 3, x_test=X[20:], y_test=np.arange(10) % 3)
-    )
-    assert (parted.x.shape, parted.classes, parted.scaling) == ((30, 4, 4), ("0", "1", "2"), "none")
-    np.testing.assert_array_equal(parted.x, X.astype(np.float32) / np.float32(255))
-    named = load_arrays(saved(tmp_path, X=RNG.normal(size=(30, 5)), y=np.array(["b", "a", "c"] * 10)))
-    assert (named.classes, named.y[:3].tolist(), named.scaling) == (("a", "b", "c"), [1, 0, 2], "standard")
-    numbers = load_arrays(saved(tmp_path, x=RNG.normal(size=(30, 5)), y=RNG.normal(size=(30, 1))))
-    assert (numbers.task, numbers.y.dtype) == ("regression", np.float32)
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"x": X}, "targets must be called y_train or y"),
-        ({"y": np.arange(30)}, "inputs must be called x_train or X_train"),
-        ({"x": X, "y": np.arange(29)}, "inputs must be numbers of shape"),
-        ({"x": np.array([["a"]] * 30), "y": np.arange(30)}, "inputs must be numbers"),
-        ({"x": np.full((30, 4), np.inf), "y": np.arange(30)}, "inputs must be finite"),
-        ({"x": X, "y": np.zeros(30, int)}, "two classes at least. Got 0"),
-        ({"x": np.array([{}] * 30), "y": np.arange(30)}, "cannot be read: Object arrays cannot be loaded"),
-    ],
-)
-def test_arrays_that_do_not_fit(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=message):
-        load_arrays(saved(tmp_path, **arrays))
-
-
-def test_a_file_that_is_none(tmp_path: Path) -> None:
-    (tmp_path / "set.npz").write_bytes(b"no arrays")
-    with pytest.raises(DataError, match="cannot be read"):
-        load_arrays(tmp_path / "set.npz")

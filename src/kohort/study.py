@@ -155,7 +155,7 @@ class Study:
         epochs: Passes over the training rows; 50 is the textbook's number.
         batch_size: Rows of a batch; 32 is Keras' default.
         baseline: The recipe to compare with; the first by default.
-        network: What recipes that are given as texts are applied to: `"mlp"`, `"cnn"`, a function (see
+        network: What recipes that are given as texts are applied to: `"mlp"`, `"cnn"`, `"cnn1d"`, a function (see
             `kohort.recipes.compose.network_for`), or `"auto"`: convolutions for images, else a perceptron.
         metric: What runs are judged by on the test rows: a metric as `model.compile` takes it, by name or as an object;
             by default accuracy, and the root of the mean squared error of a regression, in units of the target.

@@ -36,7 +36,10 @@ def compare(
     ] = "none,l2,dropout,batchnorm",
     model: Annotated[
         str,
-        typer.Option(help="What recipes are applied to: mlp, cnn, auto (by the data), or a function, my_module:build."),
+        typer.Option(
+            help="What recipes are applied to: mlp, cnn, cnn1d (rows are sequences), auto (by the data), or a "
+            "function, my_module:build."
+        ),
     ] = "auto",
     seeds: Annotated[
         str, typer.Option(help="How many seeds: 0, 1, 2, …; or auto: rounds of seeds until every verdict is settled.")
@@ -146,12 +149,14 @@ def _data(dataset: str, of_a_file: dict[str, Any]) -> Any:
             raise DataError(f"{', '.join(told)} can be said of a file only. Got the dataset {dataset!r}.")
         return named(dataset)
     if Path(dataset).is_dir() or Path(dataset).suffix == ".npz":
-        from kohort.data.images import load_arrays, load_images
+        from kohort.data.array_files import load_arrays
+        from kohort.data.images import load_images
 
-        told = [f"--{name}" for name, value in of_a_file.items() if value]
+        folder = Path(dataset).is_dir()
+        told = [f"--{name}" for name, value in of_a_file.items() if value and (folder or name != "task")]
         if told:
             raise DataError(f"{', '.join(told)} can be said of a table only. Got {dataset!r}.")
-        return load_images(dataset) if Path(dataset).is_dir() else load_arrays(dataset)
+        return load_images(dataset) if folder else load_arrays(dataset, task=of_a_file["task"])
     from kohort.data.tables import load
 
     dropped = [name.strip() for name in of_a_file["drop"].split(",") if name.strip()]

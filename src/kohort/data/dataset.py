@@ -43,6 +43,8 @@ class Dataset:
         columns: What the columns of a table are; None where `x` is what networks see.
         groups: For each row the group it belongs to, int; no group is cut. None: rows belong together with no other.
         times: For each row when it was; the test rows are then the latest. None: rows have no order. Not with groups.
+        tested: For each row whether it is a test row, where those who made the data have said so. None: test rows are
+            drawn. Not with groups or times.
         remarks: What was found when the data was read, in sentences.
     """
 
@@ -55,6 +57,7 @@ class Dataset:
     columns: tuple[Column, ...] | None = None
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
+    tested: np.ndarray | None = None
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -82,9 +85,14 @@ class Dataset:
                 f"dataset {self.name!r}: y must hold class numbers from 0 to {len(self.classes) - 1}. "
                 f"Got numbers from {self.y.min()} to {self.y.max()}."
             )
-        if self.groups is not None and self.times is not None:
-            raise DataError(f"dataset {self.name!r}: rows are cut by groups or by times. Got both. Pass one of them.")
-        for name, given in (("groups", self.groups), ("times", self.times)):
+        ways = {"groups": self.groups, "times": self.times, "tested": self.tested}
+        told = [name for name, given in ways.items() if given is not None]
+        if len(told) > 1:
+            raise DataError(
+                f"dataset {self.name!r}: rows are cut by groups, by times or as tested says. "
+                f"Got {' and '.join(told)}. Pass one of them."
+            )
+        for name, given in ways.items():
             if given is not None and given.shape != self.y.shape:
                 raise DataError(
                     f"dataset {self.name!r}: {name} must have one value for each of {len(self.y)} rows. "
@@ -127,15 +135,19 @@ class Dataset:
         if self.times is not None:
             return "the latest rows are the test, the latest of the others the validation, for every seed"
         drawn = "the test rows are drawn once, the others cut anew for each seed"
+        left_out = "rows over whole batches are left out at random"
         if self.groups is not None:
-            return f"{drawn}, no group being cut; rows over whole batches are left out at random"
-        return f"{drawn}, all stratified by {'class' if self.classes else 'the tenths of the target'}"
+            return f"{drawn}, no group being cut; {left_out}"
+        fairly = f"stratified by {'class' if self.classes else 'the tenths of the target'}"
+        if self.tested is not None:
+            return f"the test rows are given, the others cut anew for each seed, {fairly}; {left_out}"
+        return f"{drawn}, all {fairly}"
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all that runs depend on, in hexadecimal: data, names of classes, scaling, and how rows are cut."""
         digest = hashlib.sha256()
-        for name in ("x", "y", "groups", "times"):
+        for name in ("x", "y", "groups", "times", "tested"):
             array = getattr(self, name)
             if array is not None:
                 digest.update(f"{name}{array.dtype}{array.shape}".encode())

@@ -1,9 +1,7 @@
-"""Images and arrays -> datasets: folders with a folder for each class, and `.npz` files."""
+"""Folders of images, one for each class -> datasets."""
 
-import zipfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -96,59 +94,3 @@ def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
     if image.shape[:2] == (height, width):
         return image
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-
-
-INPUTS = (("x_train", "x_test"), ("X_train", "X_test"), ("x",), ("X",), ("data",), ("images",))
-TARGETS = (("y_train", "y_test"), ("y",), ("Y",), ("target",), ("labels",))
-
-
-def load_arrays(path: str | Path) -> Dataset:
-    """A dataset from an `.npz` file: inputs `x` and targets `y`, or `x_train`, `y_train`, `x_test`, `y_test`.
-
-    Whole numbers and text are classes, other numbers a regression. Bytes (uint8) are pixels and divided by 255; rows of
-    other numbers that are plain vectors are scaled by the training rows. Nothing is unpickled.
-
-    Args:
-        path: The file. Where it has train and test arrays, they are put together and cut anew.
-
-    Raises:
-        DataError: The file cannot be read, lacks the arrays, or they do not fit together.
-    """
-    path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as held:
-            kept = set(held.files)
-            x, y = _found(held, INPUTS, path, kept, "inputs"), _found(held, TARGETS, path, kept, "targets")
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path.name}: the arrays cannot be read: {said}.") from error
-    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    if x.dtype.kind not in "uifb" or x.ndim < 2 or y.ndim != 1 or len(x) != len(y):
-        raise DataError(
-            f"{path.name}: inputs must be numbers of shape (rows, …) and targets of shape (rows,). "
-            f"Got {x.dtype} {list(x.shape)} and {y.dtype} {list(y.shape)}."
-        )
-    if not np.isfinite(x).all():
-        raise DataError(f"{path.name}: inputs must be finite. Got NaN or infinite values.")
-    pixels = x.dtype == np.uint8
-    remarks = [f"{len(x):,} rows of shape {list(x.shape[1:])}{', bytes divided by 255' if pixels else ''}."]
-    scaled = x.astype(np.float32) / np.float32(255 if pixels else 1)
-    scaling = "none" if pixels or x.ndim > 2 else "standard"
-    told: dict[str, Any] = {"scaling": scaling, "source": f"{path.name}, {len(x):,} rows"}
-    if y.dtype.kind == "f" and not (y == np.round(y)).all():
-        remarks.append(f"A regression, from {y.min():g} to {y.max():g}.")
-        return Dataset(path.name, scaled, y.astype(np.float32), (), remarks=tuple(remarks), **told)
-    names, codes = np.unique(y, return_inverse=True)
-    if len(names) < 2:
-        raise DataError(f"{path.name}: there must be two classes at least. Got {names[0]!s} in every row.")
-    classes = tuple(f"{name:g}" if y.dtype.kind == "f" else str(name) for name in names)
-    remarks.append(f"A classification into {len(classes)} classes.")
-    return Dataset(path.name, scaled, codes.astype(np.int32), classes, remarks=tuple(remarks), **told)
-
-
-def _found(held: Any, names: tuple[tuple[str, ...], ...], path: Path, kept: set[str], what: str) -> np.ndarray:
-    for together in names:
-        if together[0] in kept:
-            return np.concatenate([held[name] for name in together if name in kept])
-    wanted = " or ".join(own[0] for own in names)
-    raise DataError(f"{path.name}: {what} must be called {wanted}. Got {', '.join(sorted(kept)) or 'no array'}.")

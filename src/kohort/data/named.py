@@ -1,4 +1,4 @@
-"""The small sets that need no download: they ship with scikit-learn, or are drawn."""
+"""Datasets by name: small ones that ship with scikit-learn or are drawn, and those that Keras downloads."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
 from kohort.data.dataset import Dataset
+from kohort.data.downloads import DOWNLOADED, downloaded
 from kohort.data.generated import blobs, circles, moons, spirals
 from kohort.data.mnist1d import mnist1d
 from kohort.errors import DataError
@@ -50,7 +51,7 @@ _SETS: dict[str, Callable[[], Dataset]] = {
 
 def names() -> tuple[str, ...]:
     """The names that `named` knows."""
-    return tuple(_SETS)
+    return (*_SETS, *DOWNLOADED)
 
 
 def named(name: str) -> Dataset:
@@ -60,13 +61,15 @@ def named(name: str) -> Dataset:
         name: One of `names()`.
 
     Raises:
-        DataError: There is none of that name; the message lists the near matches.
+        DataError: There is none of that name; the message lists the near matches. Or it cannot be downloaded.
 
     >>> named("digits").rows
     1797
     """
+    if name in DOWNLOADED:
+        return downloaded(name)
     if name not in _SETS:
-        near = get_close_matches(name, _SETS, cutoff=0.5)
+        near = get_close_matches(name, names(), cutoff=0.5)
         guess = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise DataError(f"no dataset is called {name!r}. {guess}There are: {', '.join(_SETS)}.")
+        raise DataError(f"no dataset is called {name!r}. {guess}There are: {', '.join(names())}.")
     return _SETS[name]()

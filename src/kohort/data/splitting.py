@@ -59,8 +59,11 @@ def parts(dataset: Dataset, batch_size: int) -> tuple[int, int, int]:
     """How many rows of a dataset train, validate and test, the same for every seed.
 
     Where rows come in groups none of which is cut, the parts have about the sizes of `sizes`. Which groups a seed holds
-    out decides how many rows are left, so training has as many as every seed leaves, and some are left out.
+    out decides how many rows are left, so training has as many as every seed leaves, and some are left out. So are rows
+    over whole batches where the test rows are given.
     """
+    if dataset.tested is not None:
+        return _around(dataset, batch_size)
     train, validation, test = sizes(dataset.rows, batch_size)
     if dataset.groups is None:
         return train, validation, test
@@ -93,16 +96,21 @@ def split(dataset: Dataset, seed: int, batch_size: int) -> Split:
     """
     train, validation, test = parts(dataset, batch_size)
     _check_classes(dataset, validation, test)
-    everything = np.arange(dataset.rows)
     if dataset.groups is not None:
         return _grouped(dataset.groups, seed, train, validation, _tested(dataset.groups, batch_size))
     if dataset.times is not None:
         order = np.argsort(dataset.times, kind="stable")
         return _split(order[:train], order[train : train + validation], order[train + validation :])
     strata = dataset.y if dataset.classes else _tenths(dataset.y, test)
-    rest, tested = train_test_split(everything, test_size=test, random_state=TEST_SEED, stratify=strata)
+    if dataset.tested is not None:
+        rest, tested = np.flatnonzero(~dataset.tested), np.flatnonzero(dataset.tested)
+    else:
+        rest, tested = train_test_split(
+            np.arange(dataset.rows), test_size=test, random_state=TEST_SEED, stratify=strata
+        )
     kept = strata[rest] if strata is not None else None
-    if kept is not None and not dataset.classes and np.bincount(kept).min() < 2:
+    if kept is not None and np.bincount(kept, minlength=len(dataset.classes)).min() < 2:
+        _check_others(dataset, kept)
         kept = None
     trained, validated = train_test_split(
         rest, train_size=train, test_size=validation, random_state=seed, stratify=kept
@@ -121,6 +129,21 @@ def _split(train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> Split
     return Split(*(np.asarray(part, dtype=np.int32) for part in (train, validation, test)))
 
 
+def _around(dataset: Dataset, batch_size: int) -> tuple[int, int, int]:
+    """The sizes of the parts where the test rows are given."""
+    assert dataset.tested is not None
+    test = int(dataset.tested.sum())
+    free = dataset.rows - test
+    validation = max(1, round(VALIDATION_SHARE * free / batch_size)) * batch_size
+    train = (free - validation) // batch_size * batch_size
+    if not test or train < batch_size:
+        raise DataError(
+            f"{dataset.name!r} must have test rows and as many others as a batch of training and one of validation. "
+            f"Got {test} and {free}, and batch_size={batch_size}. Pass a smaller batch size, or other rows."
+        )
+    return train, validation, test
+
+
 def _check_classes(dataset: Dataset, validation: int, test: int) -> None:
     if not dataset.classes:
         return
@@ -135,6 +158,17 @@ def _check_classes(dataset: Dataset, validation: int, test: int) -> None:
         raise DataError(
             f"each class must have at least 3 rows, one for each of training, validation and test. "
             f"Got {counts.min()} of class {rare!r} in {dataset.name!r}. Remove the class or add rows."
+        )
+
+
+def _check_others(dataset: Dataset, y: np.ndarray) -> None:
+    """Refuses given test rows that leave a class fewer than two rows, from which no training and validation is cut."""
+    if dataset.classes:
+        counts = np.bincount(y, minlength=len(dataset.classes))
+        raise DataError(
+            f"each class must have at least 2 rows that are no test rows, one for training and one for validation. "
+            f"Got {counts.min()} of class {dataset.classes[int(counts.argmin())]!r} in {dataset.name!r}. "
+            "Remove the class or add rows."
         )
 
 

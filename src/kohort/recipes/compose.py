@@ -17,9 +17,17 @@ from kohort.recipes.networks import mlp_network
 from kohort.recipes.recipe import Recipe
 from kohort.recipes.technique import Need
 
-NETWORKS: Mapping[str, Callable[..., keras.Model]] = {"mlp": mlp_network, "cnn": cnn_network}
+NETWORKS: Mapping[str, Callable[..., keras.Model]] = {
+    "mlp": mlp_network,
+    "cnn": cnn_network,
+    "cnn1d": partial(cnn_network, sequence=True),
+}
 
-WORDS = {"mlp": "MLP 128-64", "cnn": "CNN of 3×3 convolutions and pooling (5 wide for sequences), then 64 units"}
+WORDS = {
+    "mlp": "MLP 128-64",
+    "cnn": "CNN of 3×3 convolutions and pooling (5 wide for sequences), then 64 units",
+    "cnn1d": "CNN of convolutions along a sequence, 5 wide, and pooling, then 64 units",
+}
 
 IN_WORDS: Mapping[Need, str] = {
     "classes": "classes to learn",
@@ -34,7 +42,7 @@ class Network:
     """What recipes are applied to.
 
     Attributes:
-        name: `"mlp"`, `"cnn"`, or that of the user's own function.
+        name: `"mlp"`, `"cnn"`, `"cnn1d"`, or that of the user's own function.
         build: Builds a network that is not compiled, from a problem and arguments.
         words: What it is, for a reader.
         draws_nothing: Whether it is known to draw nothing itself.
@@ -51,11 +59,12 @@ def network_for(problem: Problem, asked: Any = "auto") -> Network:
 
     Args:
         problem: What it is for.
-        asked: `"mlp"`, `"cnn"`; `"auto"`: convolutions for images, else a perceptron; or a function of
-            (inputs, outputs) and as many arguments of `Block` as it likes, that returns a network, compiled or not.
+        asked: `"mlp"`, `"cnn"`; `"cnn1d"` where rows are sequences (length, channels) and no images; `"auto"`:
+            convolutions for images, else a perceptron; or a function of (inputs, outputs) and as many arguments of
+            `Block` as it likes, that returns a network, compiled or not.
 
     Raises:
-        RecipeError: There is no network of that name.
+        RecipeError: There is no network of that name, or it is not for such rows.
     """
     if callable(asked):
         name = getattr(asked, "__name__", "network")
@@ -64,6 +73,11 @@ def network_for(problem: Problem, asked: Any = "auto") -> Network:
         asked = "cnn" if len(problem.inputs) > 1 else "mlp"
     if asked not in NETWORKS:
         raise RecipeError(f"no network is called {asked!r}. There are: {', '.join(NETWORKS)}, or pass a function.")
+    if asked == "cnn1d" and len(problem.inputs) > 2:
+        raise RecipeError(
+            f"'cnn1d' is for sequences, rows of shape (length,) or (length, channels). Got {list(problem.inputs)}. "
+            "Use 'cnn'."
+        )
     return Network(asked, NETWORKS[asked], f"{WORDS[asked]}, He initialisation, ReLU, Adam with η = 0.001")
 
 
@@ -121,7 +135,7 @@ def recipes_for(texts: Sequence[str], problem: Problem, network: Any = "auto") -
 def _check_needs(composition: Composition, problem: Problem, network: Network) -> None:
     has: dict[Need, bool] = {
         "classes": problem.task != "regression",
-        "images": len(problem.inputs) > 1,
+        "images": len(problem.inputs) > 1 and network.name != "cnn1d",
         "convolutions": network.name != "mlp",
         "vectors": len(problem.inputs) == 1,
     }

@@ -21,23 +21,27 @@ def cnn_network(
     filters: Sequence[int] | None = None,
     kernel_size: int | None = None,
     dense: int = 64,
+    sequence: bool | None = None,
     **block: Any,
 ) -> keras.Model:
     """A convolutional network that is not compiled yet.
 
     Blocks of convolution, normalisation if asked, activation, max pooling by two and spatial dropout if asked, until
     no axis is longer than 7; then a fully connected block, in which the other kinds of dropout act, and the output.
-    Rows of one axis are sequences, of two images without colour, of three images (height, width, channels).
+    Rows of one axis are sequences, of two images without colour unless `sequence` says otherwise, of three images
+    (height, width, channels).
 
     Args:
         problem: What it is for.
         filters: Filters of each convolution; by default 16 and twice as many after each halving, as far as 128.
         kernel_size: Positions that a filter sees along an axis; by default 3 of an image and 5 of a sequence.
         dense: Units of the fully connected block.
+        sequence: Whether rows of two axes are sequences (length, channels).
         **block: Fields of `Block` and `Augmentation`.
     """
     own, augmentation = told(problem, block)
-    shape = problem.inputs if len(problem.inputs) == 3 else (*problem.inputs, 1)
+    channels = len(problem.inputs) == 3 or (sequence and len(problem.inputs) == 2)
+    shape = problem.inputs if channels else (*problem.inputs, 1)
     images = len(shape) == 3
     size = kernel_size or (3 if images else 5)
     convolution: Any = layers.Conv2D if images else layers.Conv1D
@@ -46,7 +50,7 @@ def cnn_network(
     quiet = own.without_noise()
 
     inputs = keras.Input(problem.inputs)
-    x = through(first_layers(problem, own, augmentation, channel=True), inputs)
+    x = through(first_layers(problem, own, augmentation, channel=not channels), inputs)
     for number in filters or _filters(shape):
         kernel = {"padding": "same", "kernel_initializer": own.initializer, **own.kernel(len(shape))}
         linear = convolution(number, size, use_bias=own.norm != "batch", **kernel)
@@ -73,7 +77,8 @@ def cnn(
     """A compiled convolutional network: He initialisation, ReLU, Adam.
 
     Args:
-        inputs: The shape of one row: (length,), (height, width) or (height, width, channels).
+        inputs: The shape of one row: (length,), (height, width) or (height, width, channels); with `sequence=True`
+            also (length, channels).
         outputs: The number of classes; 1 for a regression.
         steps: Training steps to come, for the momentum of BatchNormalization.
         learning_rate: Adam's η; 0.001 is Keras' default.
