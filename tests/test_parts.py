@@ -1,5 +1,6 @@
 """Kohort's own optimisers, models, layers and schedules, against closed forms and NumPy; and that they serialise."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,62 @@ def test_a_sharpness_aware_step_takes_the_gradient_uphill() -> None:
     np.testing.assert_allclose(np.array(model.network.layers[0].bias), [-0.1 * bias], atol=1e-5)
 
 
+def test_sharpness_around_mixing_keeps_the_mixed_loss() -> None:
+    x, y = RNG.normal(size=(64, 8)).astype("float32"), np.arange(64) % 3
+
+    def weights(text: str) -> list[np.ndarray]:
+        (recipe,) = recipes_for([text], Problem((8,), 3, "multiclass", 4, 2))
+        keras.utils.set_random_seed(4)
+        model: Any = recipe.build()
+        model.fit(x, y, batch_size=16, epochs=2, verbose=0)
+        return model.get_weights()
+
+    mixed, both, plain = weights("mixup=1"), weights("sam=1e-12+mixup=1"), weights("none")
+    for own, other in zip(mixed, both, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+    assert np.abs(mixed[0] - plain[0]).max() > 1e-3
+
+
+def population(model: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the first pre-activations over all rows."""
+    hidden = x.astype(float) @ np.array(model.layers[0].kernel, float)
+    return hidden.mean(0), hidden.var(0)
+
+
+@pytest.mark.parametrize("extra", ["", "+ema=0.9", "+swa=0.5", "+adamw+cosine", "+proximal"])
+def test_statistics_are_found_again_under_the_final_weights(extra: str) -> None:
+    problem = Problem((8,), 3, "multiclass", 5, 6)
+    x = RNG.normal(1, 2, size=(72, 8)).astype("float32")  # four batches of 16, one of 8
+    y = np.arange(72) % 3
+
+    def trained(text: str, epochs: int) -> Any:
+        (recipe,) = recipes_for([text], replace(problem, epochs=epochs))
+        keras.utils.set_random_seed(3)
+        model: Any = recipe.build()
+        model.fit(x, y, batch_size=16, epochs=epochs, verbose=0)
+        return model
+
+    found, before = trained(f"batchnorm{extra}+reestimate=2", 6), trained(f"batchnorm{extra}", 4)
+    for own, other in zip(found.trainable_variables, before.trainable_variables, strict=True):
+        np.testing.assert_allclose(own, other, atol=2e-6)  # the last two epochs moved nothing
+    mean, variance = population(found, x)
+    np.testing.assert_allclose(found.layers[1].moving_mean, mean, atol=1e-5)
+    np.testing.assert_allclose(found.layers[1].moving_variance, variance, rtol=1e-5)
+    assert np.abs(np.array(before.layers[1].moving_mean) - mean).max() > 1e-2
+
+
+def test_rows_that_are_masked_or_not_trained_count_as_keras_counts_them() -> None:
+    layer: Any = parts.PreciseBatchNormalization(0)
+    x = RNG.normal(size=(6, 4, 3)).astype("float32")
+    mask = np.arange(4) < np.array([4, 2, 3, 1, 4, 4])[:, None]
+    layer(x, training=True, mask=mask)
+    np.testing.assert_allclose(layer.moving_mean, x[mask].mean(0), atol=1e-6)
+    np.testing.assert_allclose(layer.moving_variance, x[mask].var(0), atol=1e-6)
+    layer.trainable = False
+    layer(x + 1, training=True)
+    np.testing.assert_allclose(layer.moving_mean, x[mask].mean(0), atol=1e-6)
+
+
 def probe(shape: tuple[int, ...]) -> Any:
     """A network that hands its inputs on and so shows what it is given."""
     return keras.Sequential([keras.layers.Input(shape), keras.layers.Activation("linear")])
@@ -215,6 +272,8 @@ REFUSED = [
     (lambda: parts.Averaged(keras.optimizers.SGD(), 0, 0), "period at least 1. Got 0 and 0"),
     (lambda: parts.GradientNoise(keras.optimizers.SGD(), -0.1), "eta must be"),
     (lambda: parts.SharpnessAware(probe((2,)), -1.0), "rho must be"),
+    (lambda: parts.PreciseBatchNormalization(-1), "start must be at least 0. Got -1"),
+    (lambda: parts.Resting(keras.optimizers.SGD(), 0), "start must be at least 1. Got 0"),
     (lambda: parts.MixUp(probe((2,)), 0.0), "alpha must be a number above 0"),
     (lambda: parts.Passes(0), "passes must be at least 1"),
     (lambda: parts.LinearDecay(0.1, 0), "decay_steps must be at least 1"),
@@ -233,7 +292,9 @@ def test_what_cannot_be(make: Any, words: str) -> None:
 SAVED = ["proximal", "swa", "gradientnoise", "sam", "mixup", "mcdropout=0.2:passes=2", "stochasticdepth", "linear"]
 
 
-@pytest.mark.parametrize("text", [*SAVED, "inversesqrt+adamw", "onecycle+labelsmoothing"])
+@pytest.mark.parametrize(
+    "text", [*SAVED, "batchnorm+reestimate", "mixup+sam", "inversesqrt+adamw", "onecycle+labelsmoothing"]
+)
 def test_models_with_them_are_saved_and_train_on(text: str, tmp_path: Path) -> None:
     (recipe,) = recipes_for([text], Problem((6,), 3, "multiclass", 2, 3))
     x, y = RNG.normal(size=(32, 6)).astype("float32"), np.arange(32) % 3

@@ -209,6 +209,9 @@ REFUSED = {
     "dropout+dropout=0.1": "one dropout at the most. Got 'dropout' twice",
     "l1+elasticnet": "'l1' and 'elasticnet' both decide l1",
     "he+alphadropout": "'he' and 'alphadropout' both decide initializer",
+    "mixup+cutmix": "'mixup' and 'cutmix' both decide mixing",
+    "dropout+reestimate": "'reestimate' works on 'batchnorm'. Write batchnorm+dropout+reestimate",
+    "batchnorm+reestimate+earlystopping": "'reestimate' and 'earlystopping' do not go together",
     "adamw+weightdecay": "'adamw' and 'weightdecay' both decide weight_decay",
     "none+l2": "nothing can be added to 'none'",
 }
@@ -227,6 +230,10 @@ def test_what_does_not_suit_the_problem() -> None:
         recipes_for(["l2", "spatialdropout"], DIGITS)
     with pytest.raises(RecipeError, match="'cosine warmup 50': a warm-up must be shorter than the run. Got 50 of 50"):
         recipes_for(["cosine:warmup=50"], DIGITS)
+    with pytest.raises(
+        RecipeError, match="the weights rest for 50 epochs, so there must be more. Got 50. Train longer"
+    ):
+        recipes_for(["batchnorm+reestimate=50"], DIGITS)
     with pytest.raises(RecipeError, match="no network is called 'rnn'. There are: mlp, cnn"):
         recipes_for(["none"], DIGITS, "rnn")
 
@@ -279,7 +286,7 @@ def test_every_technique_is_told_in_full() -> None:
         assert name == technique.name == name.lower()
         assert technique.formula
         assert technique.source or technique.alone
-        assert parse(name).parts[0].technique is technique
+        assert parse("+".join((*technique.beside, name))).parts[-1].technique is technique
         assert technique.strength is None or technique.strength.grid
 
 
@@ -295,6 +302,10 @@ def test_the_command_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     app(["recipes", "cosine", "--json"], standalone_mode=False)
     (told,) = json.loads(capsys.readouterr().out)["techniques"]
     assert (told["name"], [own["name"] for own in told["parameters"]]) == ("cosine", ["floor", "warmup"])
+    app(["recipes", "reestimate"], standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert "works on: batchnorm" in shown
+    assert "does not go with: earlystopping" in shown
     app(["recipes", "dropout"], standalone_mode=False)
     assert "dropout=…  p; a number in (0, 1); default 0.3; worth trying: 0.1, 0.2, 0.3, 0.5" in capsys.readouterr().out
     with pytest.raises(RecipeError, match="Did you mean 'cosine'"):

@@ -43,7 +43,9 @@ def functional() -> keras.Model:
 def several_inputs_and_outputs() -> keras.Model:
     a, b = keras.Input((6,)), keras.Input((6, 4))
     hidden = layers.Concatenate()([layers.Dense(4)(a), layers.LSTM(3)(b)])
-    model = keras.Model([a, b], [layers.Dense(CLASSES)(hidden), layers.Dense(1)(hidden)])
+    # named, as logs are sorted by name and dense_10 comes before dense_9
+    outputs = [layers.Dense(CLASSES, name="kind")(hidden), layers.Dense(1, name="size")(hidden)]
+    model = keras.Model([a, b], outputs)
     model.compile(keras.optimizers.SGD(0.05), [crossentropy(), "mse"], metrics=[["accuracy"], ["mae"]])
     return model
 

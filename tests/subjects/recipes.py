@@ -4,6 +4,7 @@ import numpy as np
 
 from kohort.recipes.compose import recipes_for
 from kohort.recipes.design import Problem
+from kohort.recipes.grammar import parse
 from kohort.recipes.recipe import callbacks_of
 from kohort.recipes.technique import Technique
 from kohort.recipes.techniques import TECHNIQUES
@@ -14,15 +15,23 @@ TABLE = Problem((6,), CLASSES, "multiclass", 3, 2)
 PICTURES = Problem((8, 8, 2), CLASSES, "multiclass", 3, 2)
 
 
-def recipe(technique: Technique) -> Subject:
-    """A row that trains a technique at its defaults: on images where it needs them, else on a small perceptron."""
-    pictures = not {"images", "convolutions"}.isdisjoint(technique.needs)
-    problem, x = (PICTURES, IMAGES) if pictures else (TABLE, VECTORS)
-    text = f"{technique.name}=1" if technique.name == "earlystopping" else technique.name
+TOGETHER = ("mixup+sam", "cutmix+sam", "batchnorm+reestimate+swa+adamw", "batchnorm+reestimate+ema+cosine")
+
+
+def alone(technique: Technique) -> Subject:
+    """A row that trains a technique at its defaults."""
+    own = f"{technique.name}=1" if technique.name == "earlystopping" else technique.name
+    return recipe("+".join((*technique.beside, own)))
+
+
+def recipe(text: str) -> Subject:
+    """A row that trains a recipe: on images where it needs them, else on a small perceptron."""
+    needs = {need for part in parse(text).parts for need in part.technique.needs}
+    problem, x = (TABLE, VECTORS) if needs.isdisjoint({"images", "convolutions"}) else (PICTURES, IMAGES)
     (made,) = recipes_for([text], problem)
     heard = callbacks_of([made])
     callbacks = (lambda: {"callbacks": heard(made.name, 0)}) if heard is not None else dict
     return Subject(text, "recipes", made.build, x, np.asarray(LABELS), made=callbacks)
 
 
-RECIPES = tuple(recipe(technique) for technique in TECHNIQUES.values())
+RECIPES = (*map(alone, TECHNIQUES.values()), *map(recipe, TOGETHER))

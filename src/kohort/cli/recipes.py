@@ -54,6 +54,10 @@ def _print_one(technique: Any) -> None:
         print(f"  source: {technique.source}")
     if technique.needs:
         print(f"  needs: {', '.join(technique.needs)}")
+    if technique.beside:
+        print(f"  works on: {', '.join(technique.beside)}")
+    if technique.against:
+        print(f"  does not go with: {', '.join(technique.against)}")
     for position, parameter in enumerate(technique.parameters):
         written = f"{technique.name}=…" if position == 0 else f"{technique.name}:{parameter.name}=…"
         tried = f"; worth trying: {', '.join(f'{value:g}' for value in parameter.grid)}" if parameter.grid else ""
@@ -68,6 +72,8 @@ def _json(technique: Any) -> dict[str, Any]:
             "formula": technique.formula,
             "source": technique.source,
             "needs": list(technique.needs),
+            "works_on": list(technique.beside),
+            "does_not_go_with": list(technique.against),
             "parameters": [
                 {
                     "name": parameter.name,

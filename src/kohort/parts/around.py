@@ -1,5 +1,6 @@
 """A model around a network, which trains it in another way and predicts as it does."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -31,6 +32,25 @@ class Around(keras.Model):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The network's outputs."""
         return self.network(inputs, training=training)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss; in training as `loss_in_training` has it."""
+
+        def loss(labels: Any) -> Any:
+            return super(Around, self).compute_loss(x, labels, y_pred, sample_weight, training)
+
+        return self.loss_in_training(loss, y) if training else loss(y)
+
+    def loss_in_training(self, loss: Callable[[Any], Any], y: Any) -> Any:
+        """The loss in training, from the loss of any labels: that of the network, if it is a model around another."""
+        return self.network.loss_in_training(loss, y) if isinstance(self.network, Around) else loss(y)
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the network's inputs."""
+        return self.network.input_shape
 
     @property
     def output_shape(self) -> Any:

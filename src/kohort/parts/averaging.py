@@ -11,7 +11,8 @@ from kohort.parts.wrapper import OptimizerWrapper
 class Averaged(OptimizerWrapper):
     """Averages the weights after every `period` steps from step `start` on, all alike (Izmailov et al. 2018).
 
-    When `fit` ends the weights become the average; statistics of BatchNormalization stay those of the last step.
+    When `fit` ends the weights become the average; statistics of BatchNormalization stay those of the last step, unless
+    `Resting` and `PreciseBatchNormalization` find those of the average.
 
     Args:
         inner_optimizer: Any Keras optimiser.
@@ -46,13 +47,19 @@ class Averaged(OptimizerWrapper):
             average: Any = self._averages[self._get_variable_index(variable)]
             average.assign(average + keras.ops.cast(share, average.dtype) * (variable - average))
 
+    def averages(self, variables: list[Any]) -> list[tuple[Any, Any]]:
+        """What each variable's average is, or itself as long as there is none."""
+        found = []
+        for variable in variables:
+            average: Any = self._averages[self._get_variable_index(variable)]
+            found.append((variable, keras.ops.where(self._count.value > 0, average.value, variable.value)))
+        return found
+
     def finalize_variable_values(self, var_list: Any) -> None:
         """Writes the averages into the weights, if there are any."""
         super().finalize_variable_values(var_list)
-        count: Any = keras.ops.convert_to_numpy(self._count)
-        if float(count) > 0.0:
-            for variable in var_list:
-                variable.assign(self._averages[self._get_variable_index(variable)])
+        for variable, average in self.averages(var_list):
+            variable.assign(average)
 
     def get_config(self) -> dict[str, Any]:
         """What makes the same optimiser again."""

@@ -1,5 +1,6 @@
 """MixUp and CutMix inside a model: data and labels stay as they are, and the loss is mixed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -49,18 +50,13 @@ class _Mixing(Around):
         """Mixed rows, and the share of the first in them."""
         raise NotImplementedError
 
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """The mixed loss in training; elsewhere the loss."""
-
-        def loss(labels: Any) -> Any:
-            return super(_Mixing, self).compute_loss(x, labels, y_pred, sample_weight, training)
-
-        if not training or self._mixed is None:
-            return loss(y)
+    def loss_in_training(self, loss: Callable[[Any], Any], y: Any) -> Any:
+        """The losses of both rows' labels, mixed."""
+        if self._mixed is None:
+            return super().loss_in_training(loss, y)
         (share, order), self._mixed = self._mixed, None
-        return share * loss(y) + (1.0 - share) * loss(ops.take(y, order, axis=0))
+        own: Any = super().loss_in_training
+        return share * own(loss, y) + (1.0 - share) * own(loss, ops.take(y, order, axis=0))
 
     def get_config(self) -> dict[str, Any]:
         """What makes the same model again."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
-from kohort.parts import MonteCarloDropout
+from kohort.parts import MonteCarloDropout, PreciseBatchNormalization
 
 Norm = Literal["batch", "layer", "group"]
 Tensor = Any
@@ -47,6 +47,8 @@ class Block:
         passes: Over how many passes predictions are then the mean.
         skip: Whether a block's input is added to its output.
         stochastic_depth: The fraction of rows for which a block is left out and its input alone goes on, in training.
+        precise_from: From which training step on the statistics of BatchNormalization are those of all rows seen since;
+            None: they are running averages.
         steps: Training steps to come, for the momentum of BatchNormalization.
     """
 
@@ -66,6 +68,7 @@ class Block:
     passes: int = 20
     skip: bool = False
     stochastic_depth: float = 0.0
+    precise_from: int | None = None
     steps: int = 10_000
 
     @property
@@ -115,7 +118,10 @@ class Block:
     def normalisation(self, units: int) -> list[Any]:
         """The normalisation of pre-activations, where there is one."""
         if self.norm == "batch":
-            return [layers.BatchNormalization(momentum=batchnorm_momentum(self.steps))]
+            momentum = batchnorm_momentum(self.steps)
+            if self.precise_from is not None:
+                return [PreciseBatchNormalization(self.precise_from, momentum=momentum)]
+            return [layers.BatchNormalization(momentum=momentum)]
         if self.norm == "layer":
             return [layers.LayerNormalization()]
         return [layers.GroupNormalization(gcd(self.groups, units))] if self.norm == "group" else []

@@ -1,9 +1,12 @@
 """A network and a design -> a compiled model."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
 
+from kohort.errors import RecipeError
+from kohort.parts import Resting
 from kohort.recipes.design import Design, Problem
 
 NOT_DECAYED = ["bias", "gamma", "beta"]
@@ -15,14 +18,25 @@ PLAIN_LOSS = {"regression": "mean_squared_error", "binary": "crossentropy", "mul
 
 
 def optimizer_of(design: Design, problem: Problem) -> Any:
-    """The optimiser that a design asks for."""
+    """The optimiser that a design asks for.
+
+    Raises:
+        RecipeError: The weights are to rest for as many epochs as there are, or more.
+    """
+    if design.resting:
+        if design.resting >= problem.epochs:
+            raise RecipeError(
+                f"the weights rest for {design.resting} epochs, so there must be more. Got {problem.epochs}. "
+                "Train longer, or leave it out."
+            )
+        problem = replace(problem, epochs=problem.epochs - design.resting)
     rate = design.rate if design.schedule is None else design.schedule(design.rate, problem)
     made: Any = design.optimizer(learning_rate=rate, **design.momenta, **design.options)
     if design.options.get("weight_decay") is not None:
         made.exclude_from_weight_decay(var_names=NOT_DECAYED)
     for wrapper in design.wrappers:
         made = wrapper(made, problem)
-    return made
+    return Resting(made, problem.steps) if design.resting else made
 
 
 def compiled(network: keras.Model, design: Design, problem: Problem) -> keras.Model:
@@ -36,8 +50,8 @@ def compiled(network: keras.Model, design: Design, problem: Problem) -> keras.Mo
         design: The design.
         problem: What it is for.
     """
-    for wrap in design.around:
-        network = wrap(network)
+    for wrap in (design.mixing, design.sharpness):  # the gradient elsewhere is that of the mixed loss
+        network = network if wrap is None else wrap(network)
     if problem.task == "regression":
         loss: Any = keras.losses.MeanSquaredError()
         metrics: list[Any] = [keras.metrics.RootMeanSquaredError(name="rmse")]

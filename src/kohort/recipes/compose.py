@@ -159,7 +159,10 @@ class Built:
 
     def __call__(self) -> keras.Model:
         """The compiled network."""
-        model = self.network.build(self.problem, **self.design.network)
+        arguments = dict(self.design.network)
+        if self.design.resting:
+            arguments["precise_from"] = self.problem.steps - self.design.resting * self.problem.steps_per_epoch
+        model = self.network.build(self.problem, **arguments)
         if getattr(model, "compiled", False):
             return self._changed(model)
         return compiled(model, self.design, self.problem)

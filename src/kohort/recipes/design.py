@@ -54,7 +54,9 @@ class Design:
         options: Arguments that every optimiser takes: `weight_decay`, `global_clipnorm`, `use_ema`, …
         wrappers: Put around the optimiser, the first innermost.
         network: Arguments of the network's builder.
-        around: What is made of the network before it is compiled, the first innermost.
+        mixing: Makes of the network one that trains on mixed rows.
+        sharpness: Makes of the network one that trains by the gradient at another place.
+        resting: For how many epochs at the end the weights rest, while statistics of normalisations are found.
         label_smoothing: The share of the target that all classes get alike.
         callbacks: Make the callbacks of a run.
     """
@@ -66,7 +68,9 @@ class Design:
     options: Mapping[str, Any] = field(default_factory=dict)
     wrappers: tuple[Callable[[Any, Problem], Any], ...] = ()
     network: Mapping[str, Any] = field(default_factory=dict)
-    around: tuple[Callable[[keras.Model], keras.Model], ...] = ()
+    mixing: Callable[[keras.Model], keras.Model] | None = None
+    sharpness: Callable[[keras.Model], keras.Model] | None = None
+    resting: int = 0
     label_smoothing: float = 0.0
     callbacks: tuple[Callable[[Problem], keras.callbacks.Callback], ...] = ()
 

@@ -7,7 +7,7 @@ What reports call a recipe, such as `dropout 0.3 + adamw` or `cosine warmup 5`, 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
@@ -116,8 +116,25 @@ def parse(text: str) -> Composition:
             both = f"{seen[key]!r} twice" if seen[key] == technique.name else f"{seen[key]!r} and {technique.name!r}"
             raise RecipeError(f"recipe {text!r} must have one {key} at the most. Got {both}. Leave one of them out.")
         seen[key] = technique.name
+    _check_company(text, parts)
     composition.design()
     return composition
+
+
+def _check_company(text: str, parts: Sequence[Part]) -> None:
+    """Refuses techniques that lack what they work on, or that do not go together."""
+    names = {part.technique.name for part in parts}
+    for technique in (part.technique for part in parts):
+        lacking = [name for name in technique.beside if name not in names]
+        if lacking:
+            raise RecipeError(
+                f"recipe {text!r}: {technique.name!r} works on {lacking[0]!r}. Write {lacking[0]}+{text}."
+            )
+        against = [name for name in technique.against if name in names]
+        if against:
+            raise RecipeError(
+                f"recipe {text!r}: {technique.name!r} and {against[0]!r} do not go together. Leave one of them out."
+            )
 
 
 def _part(text: str, whole: str) -> Part:

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from keras.optimizers import schedules
 
+from kohort.parts import Resting
+
 TOLERANCE = 0.02  # of the run's steps; the last partial batch and rounding are no misfit
 
 
@@ -22,6 +24,10 @@ def misfit(optimizer: Any, steps: int) -> str:
         optimizer: The optimiser, after the steps that it has taken.
         steps: The steps to come.
     """
+    while (inner := getattr(optimizer, "inner_optimizer", None)) is not None:
+        if isinstance(optimizer, Resting):
+            steps = min(steps, optimizer.start - int(_number(optimizer.iterations.value)))
+        optimizer = inner
     schedule = getattr(optimizer, "_learning_rate", None)
     if not isinstance(schedule, schedules.LearningRateSchedule):
         return ""

@@ -96,6 +96,8 @@ class Technique:
         parameters: Its numbers; the first is its strength, which `name=value` sets.
         needs: What it needs; elsewhere it is refused.
         alone: Whether nothing can be added to it.
+        beside: Techniques without which it does nothing.
+        against: Techniques that it does not go together with.
     """
 
     name: str
@@ -106,6 +108,8 @@ class Technique:
     parameters: tuple[Parameter, ...] = ()
     needs: tuple[Need, ...] = ()
     alone: bool = False
+    beside: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
 
     @property
     def strength(self) -> Parameter | None:

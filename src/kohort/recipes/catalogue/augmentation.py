@@ -27,7 +27,7 @@ class Mixing:
 
 def _mixing(kind: Callable[..., Any]) -> Callable[[Design, Values], Design]:
     def change(design: Design, values: Values) -> Design:
-        return replace(design, around=(*design.around, Mixing(kind, values["alpha"])))
+        return replace(design, mixing=Mixing(kind, values["alpha"]))
 
     return change
 

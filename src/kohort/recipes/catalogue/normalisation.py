@@ -1,6 +1,7 @@
 """Normalisation, initialisation and the shape of the network."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from kohort.recipes.design import Design
@@ -18,6 +19,10 @@ def _group_norm(design: Design, values: Values) -> Design:
     return design.with_network(norm="group", groups=int(values["groups"]))
 
 
+def _reestimate(design: Design, values: Values) -> Design:
+    return replace(design, resting=int(values["epochs"]))
+
+
 NORMALISATION = (
     Technique(
         "batchnorm",
@@ -26,6 +31,17 @@ NORMALISATION = (
         "running statistics suits the number of steps",
         "Ioffe & Szegedy 2015; chapter 8, section 4",
         _network(norm="batch"),
+    ),
+    Technique(
+        "reestimate",
+        "training",
+        "the last epochs move no weight: averages of weights, if any, are put in, and batch normalisation's statistics "
+        "become those of the training rows under the final weights",
+        "Wu & Johnson 2021; Izmailov et al. 2018 for averaged weights",
+        _reestimate,
+        (Parameter("epochs", "how many epochs", 1, Domain(1, with_low=True, whole=True), (1,)),),
+        beside=("batchnorm",),
+        against=("earlystopping",),
     ),
     Technique(
         "layernorm",

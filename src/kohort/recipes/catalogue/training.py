@@ -83,7 +83,7 @@ def _wrapped(wrapper: Any) -> Callable[[Design, Values], Design]:
 
 
 def _sharpness(design: Design, values: Values) -> Design:
-    return replace(design, around=(*design.around, Sharpness(values["rho"])))
+    return replace(design, sharpness=Sharpness(values["rho"]))
 
 
 TRAINING = (
@@ -116,7 +116,8 @@ TRAINING = (
     Technique(
         "ema",
         "training",
-        "a run ends with the exponential moving average of its weights, w̄ ← βw̄ + (1 − β)w at each step",
+        "a run ends with the exponential moving average of its weights, w̄ ← βw̄ + (1 − β)w at each step; "
+        "batchnorm then wants reestimate",
         "Polyak & Juditsky 1992",
         _ema,
         (Parameter("momentum", "β", 0.99, Domain(0.0, 1.0), (0.9, 0.99, 0.999)),),
@@ -124,7 +125,7 @@ TRAINING = (
     Technique(
         "swa",
         "training",
-        "a run ends with the mean of its weights at the ends of its last epochs",
+        "a run ends with the mean of its weights at the ends of its last epochs; batchnorm then wants reestimate",
         "Izmailov et al. 2018",
         _wrapped(Averaging),
         (
