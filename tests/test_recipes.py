@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import jax
 import keras
 import numpy as np
 import pytest
@@ -20,6 +22,8 @@ from kohort.recipes.networks import mlp
 from kohort.recipes.recipe import callbacks_of
 from kohort.recipes.technique import Domain, Parameter
 from kohort.recipes.techniques import TECHNIQUES
+from tests.subjects.recipes import RECIPES, recipe
+from tests.subjects.subject import Subject
 
 DIGITS = Problem((64,), 10, "multiclass", 36, 50)
 IMAGES = Problem((12, 12), 3, "multiclass", 4, 5)
@@ -310,3 +314,38 @@ def test_the_command_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert "dropout=…  p; a number in (0, 1); default 0.3; worth trying: 0.1, 0.2, 0.3, 0.5" in capsys.readouterr().out
     with pytest.raises(RecipeError, match="Did you mean 'cosine'"):
         app(["recipes", "cosinus"], standalone_mode=False)
+
+
+NOTHING_TO_DO = {"none", "adam", "constant", "he"}
+"""What a recipe without them does anyway."""
+
+
+@pytest.fixture(scope="module")
+def quickly_compiled() -> Iterator[None]:
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+def trained(subject: Subject) -> list[np.ndarray]:
+    keras.utils.set_random_seed(0)
+    model: Any = subject.build()
+    model.fit(**subject.arguments(), verbose=0)
+    return [np.array(own) for own in model.trainable_variables]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quickly_compiled")
+@pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")
+def test_each_row_of_the_table_of_features_trains_to_weights_of_its_own() -> None:
+    rows = {subject.feature: subject for subject in RECIPES if subject.feature not in NOTHING_TO_DO}
+    plain = [trained(recipe(text)) for text in ("none", "spatialdropout=1e-9")]
+    same = []
+    for feature, subject in rows.items():
+        own = trained(subject)
+        (alike,) = [others for others in plain if len(others[0].shape) == len(own[0].shape)]
+        if [a.shape for a in own] == [a.shape for a in alike]:
+            gap = max(np.abs(a - b).max() for a, b in zip(own, alike, strict=True))
+            same += [feature] if gap < 1e-6 else []
+    assert not same

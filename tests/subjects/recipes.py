@@ -15,13 +15,20 @@ TABLE = Problem((6,), CLASSES, "multiclass", 3, 2)
 PICTURES = Problem((8, 8, 2), CLASSES, "multiclass", 3, 2)
 
 
-TOGETHER = ("mixup+sam", "cutmix+sam", "batchnorm+reestimate+swa+adamw", "batchnorm+reestimate+ema+cosine")
+IN_FEW_STEPS = {
+    "step": "step:every=1",
+    "maxnorm": "maxnorm=0.5",
+    "earlystopping": "earlystopping=0+sgd=30",
+    "swa": "swa=0",
+}
+"""Where a technique at its defaults does nothing in two epochs."""
+
+TOGETHER = ("mixup+sam", "cutmix+sam", "batchnorm+swa=0+adamw", "batchnorm+reestimate+ema+cosine")
 
 
 def alone(technique: Technique) -> Subject:
-    """A row that trains a technique at its defaults."""
-    own = f"{technique.name}=1" if technique.name == "earlystopping" else technique.name
-    return recipe("+".join((*technique.beside, own)))
+    """A row that trains a technique, at its defaults if it then does something."""
+    return recipe("+".join((*technique.beside, IN_FEW_STEPS.get(technique.name, technique.name))))
 
 
 def recipe(text: str) -> Subject:

@@ -367,11 +367,12 @@ def finalized(model: keras.Model, state: State) -> State:
 
 
 def _finalizes(optimizer: Any) -> bool:
-    """Whether the optimiser, or the one that it wraps, changes variables when training ends."""
-    if hasattr(optimizer, "inner_optimizer"):  # LossScaleOptimizer, around every optimiser under mixed_float16
-        return _finalizes(optimizer.inner_optimizer)
+    """Whether the optimiser, or the one that it wraps, may change variables when training ends."""
     own = type(optimizer).finalize_variable_values is not keras.optimizers.Optimizer.finalize_variable_values
-    return own or bool(optimizer.use_ema)
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):  # around every optimiser under mixed_float16
+        own = False  # it hands on
+    inner = getattr(optimizer, "inner_optimizer", None)
+    return own or bool(optimizer.use_ema) or (inner is not None and _finalizes(inner))
 
 
 def weight_positions(model: keras.Model) -> list[int]:
