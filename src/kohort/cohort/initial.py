@@ -52,13 +52,14 @@ def quick_initialisers(note: Noting) -> Iterator[None]:
 _compiled: dict[Any, Callable[[Any], Any]] = {}  # a function per kind of initialiser, shape and dtype; changes no value
 
 CONSTANTS = {keras.initializers.Zeros: 0, keras.initializers.Ones: 1}
-SCALED = (  # one draw times a number: nothing that fusing operations could round differently
+SCALED = (  # one draw of JAX, or one times a number: nothing that fusing operations could round differently
     keras.initializers.HeNormal,
     keras.initializers.HeUniform,
     keras.initializers.GlorotNormal,
     keras.initializers.GlorotUniform,
     keras.initializers.LecunNormal,
     keras.initializers.LecunUniform,
+    keras.initializers.RandomUniform,
 )
 LITTLE_EFFORT = {"xla_backend_optimization_level": 1}  # level 0 gives other bits, level 3 takes four times as long
 
