@@ -104,6 +104,11 @@ def test_runs_on_a_table_equal_fit_on_each_seeds_own_inputs(regression: bool) ->
                 error = predicted[:, 0] * learnt.spread + learnt.centre - dataset.y[part.test]
                 assert run.test is not None
                 assert run.test.score == pytest.approx(float(np.sqrt(np.mean(error**2))), rel=1e-4)
+                validated = model.predict(x[part.validation], verbose=0)[:, 0] * learnt.spread + learnt.centre
+                error = validated - dataset.y[part.validation]
+                told = run.history["val_root_mean_squared_error"]
+                assert told[-1] == pytest.approx(float(np.sqrt(np.mean(error**2))), rel=1e-4)
+                assert told == pytest.approx([learnt.spread * value for value in run.history["val_rmse"]])
             else:
                 assert run.test is not None
                 right = predicted.argmax(axis=1) == dataset.y[part.test]
@@ -113,6 +118,37 @@ def test_runs_on_a_table_equal_fit_on_each_seeds_own_inputs(regression: bool) ->
     facts = result.facts()
     assert "2 of categories, 1 of these with so many levels that they are embedded" in facts["found in the data"]
     assert ("the tenths of the target" in facts["rows"]) is regression
+
+
+@pytest.mark.parametrize(
+    ("metric", "logged", "power"),
+    [
+        ("mae", "mae", 1),
+        ("mean_squared_error", "mean_squared_error", 2),
+        ("r2_score", "r2_score", 0),
+        ("mape", "mape", None),
+    ],
+)
+def test_logs_of_the_metric_are_in_units_of_the_target(metric: str, logged: str, power: int | None) -> None:
+    def build() -> keras.Model:
+        model = keras.Sequential([keras.layers.Input(x.shape[1:]), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", metrics=[metric])
+        return model
+
+    dataset = table(regression=True)
+    part = kohort.data.split(dataset, 0, 16)
+    x, learnt = dataset.inputs(part.train), dataset.targets(part.train)
+    result = kohort.Study({"own": build}, dataset, seeds=1, epochs=2, batch_size=16, metric=metric).run(verbose=0)
+    history = result.runs["own", 0].history
+    keras.utils.set_random_seed(0)
+    own: Any = build()
+    fitted = own.fit(x[part.train], learnt.values[part.train], batch_size=16, epochs=2, verbose=0).history
+    if power is None:
+        assert logged not in history
+    else:
+        scaled = [value * learnt.spread**power for value in fitted[logged]]
+        assert history[logged] == pytest.approx(scaled, rel=1e-4)
+    assert history["loss"] == pytest.approx(fitted["loss"], rel=1e-4)
 
 
 def test_composed_recipes_train_and_stop_early_each_by_itself() -> None:

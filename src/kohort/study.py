@@ -38,6 +38,9 @@ USUAL_METRIC = {
     "regression": "root_mean_squared_error",
 }
 
+LOGGED_AS = {"root_mean_squared_error": "rmse"}
+"""What the recipes of the catalogue call a metric in their logs."""
+
 MOST_BYTES = 6 * 2**30  # of inputs of all seeds; they lie once on the host and once on the devices
 
 _ROWS = jax.tree.structure((0, 0))  # how (x, y) nests
@@ -80,7 +83,9 @@ class StudyResult:
 
     Attributes:
         plan: What was asked.
-        runs: Every run, by (recipe, seed), with its evaluation on the test rows.
+        runs: Every run, by (recipe, seed), with its evaluation on the test rows. A regression learns targets that are
+            centred and scaled, and its logs are of those, except for the logs of the study's metric, which are in
+            units of the target (and left out where the metric does not allow that).
         source: Where the data comes from.
         cut: How the rows were cut, in words.
         remarks: What was found in the data, in sentences.
@@ -264,7 +269,11 @@ class Study:
         fitted = fit_members(self.recipes, seeds, request, heard, required_logs=logs, outputs=self.dataset.outputs)
         tested = self._tested(fitted.cohorts, seeds, splits, pool)
         runs = {
-            (run.recipe, run.seed): replace(run, test=tested[run.recipe, run.seed])
+            (run.recipe, run.seed): replace(
+                run,
+                test=tested[run.recipe, run.seed],
+                history=self._in_units(run.history, splits[seeds.index(run.seed)]),
+            )
             for run in fitted.runs
             if run.seed is not None
         }
@@ -273,6 +282,19 @@ class Study:
             cohorts=[tuple(plan.recipes[i] for i in cohort.group.recipes) for cohort in fitted.cohorts],
             separate=[reason for cohort in fitted.cohorts for reason in cohort.group.why_separate],
         )
+
+    def _in_units(self, history: dict[str, list[float]], own: Split) -> dict[str, list[float]]:
+        """Logs with those of the study's metric in units of the target, or without them where that cannot be."""
+        if self.dataset.classes:
+            return history
+        metric = self.plan.metric
+        factor = self.dataset.targets(own.train).factor(metric)
+        logs = {name: values for name, values in history.items() if name.removeprefix("val_") != metric}
+        for part in ("", "val_"):
+            values = history.get(part + metric, history.get(part + LOGGED_AS.get(metric, metric)))
+            if values is not None and factor is not None:
+                logs[part + metric] = [factor * value for value in values]
+        return logs
 
     def _result(
         self, rounds: Sequence[Runs[tuple[str, int]]], started: float, looks: Looks | None = None

@@ -12,6 +12,17 @@ from kohort.errors import DataError
 
 Task = Literal["binary", "multiclass", "regression"]
 
+POWERS = {
+    "root_mean_squared_error": 1,
+    "rmse": 1,
+    "mean_absolute_error": 1,
+    "mae": 1,
+    "mean_squared_error": 2,
+    "mse": 2,
+    "r2_score": 0,
+}
+"""Metrics of a regression that change by a power of the scale of the targets."""
+
 
 @dataclass(frozen=True, eq=False)
 class Targets:
@@ -26,6 +37,18 @@ class Targets:
     values: np.ndarray
     centre: float = 0.0
     spread: float = 1.0
+
+    def factor(self, metric: str) -> float | None:
+        """What a score of learnt values is multiplied by to be one of the targets; None if no number does that.
+
+        Args:
+            metric: A metric of Keras by its name.
+
+        >>> Targets(np.zeros(1), spread=10.0).factor("mean_squared_error")
+        100.0
+        """
+        power = POWERS.get(metric)
+        return None if power is None else self.spread**power
 
 
 @dataclass(frozen=True, eq=False)
