@@ -120,6 +120,14 @@ def test_runs_on_a_table_equal_fit_on_each_seeds_own_inputs(regression: bool) ->
     assert ("the tenths of the target" in facts["rows"]) is regression
 
 
+def test_groups_of_the_test_rows_are_remarked_on() -> None:
+    groups = np.arange(120) % 12
+    own = kohort.data.Dataset("g", np.zeros((120, 2), np.float32), groups % 2, ("a", "b"), groups=groups)
+    study = kohort.Study(["none"], own, seeds=1, epochs=1, batch_size=8)
+    assert study.plan.rows[2] == 20
+    assert "The 20 test rows are of 2 groups. Intervals take rows as drawn one by one" in study.remarks[-1]
+
+
 @pytest.mark.parametrize(
     ("metric", "logged", "power"),
     [

@@ -208,7 +208,8 @@ class Study:
             self.recipes = recipes_for(recipes, problem, network)
             described = network_for(problem, network).words
         names = tuple(recipe.name for recipe in self.recipes)
-        self.remarks = (*dataset.remarks, *_copies(dataset, split(dataset, 0, batch_size)))
+        first = split(dataset, 0, batch_size)
+        self.remarks = (*dataset.remarks, *_copies(dataset, first), *_few_groups(dataset, first))
         self.measure = measure(metric, dataset.y, dataset.outputs)
         self.plan = Plan(
             (dataset.name, dataset.fingerprint),
@@ -359,6 +360,16 @@ def _copies(dataset: Dataset, own: Split) -> tuple[str, ...]:
         f"{count:,} of {len(own.test):,} test rows have a copy among the training rows of seed 0: test scores flatter."
     )
     return (copies,) if count else ()
+
+
+def _few_groups(dataset: Dataset, own: Split) -> tuple[str, ...]:
+    if dataset.groups is None:
+        return ()
+    count = len(np.unique(dataset.groups[own.test]))
+    return (
+        f"The {len(own.test):,} test rows are of {count:,} groups. Intervals take rows as drawn one by one, so they "
+        "speak of more rows of such groups, and are too narrow for other groups.",
+    )
 
 
 def _looks(seeds: str, most_seeds: int) -> Looks:
