@@ -84,3 +84,7 @@ def test_folders_that_cannot_be_learnt_from(folder: Path, tmp_path: Path, monkey
     (folder / "dog" / "2.png").unlink()
     draw(folder / "dog" / "2.png", np.zeros((6000, 5000), np.uint8))
     refused("25,000,000 pixels at the most. Got 5000×6000")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20_000_000)
+    refused("Got 5000×6000")  # where Pillow only warns
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000_000)  # beyond twice this Pillow opens no file
+    refused(r"2\.png: an image may have 25,000,000 pixels at the most. Got far more. Scale it down")

@@ -426,7 +426,7 @@ def test_what_cannot_be_learnt_from_is_refused(name: str) -> None:
 FILES: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
     "empty": ("t.csv", b"  \n", {}, "must have a header and lines. Got an empty file"),
     "missing": ("", b"", {}, "must be readable. Got: No such file"),
-    "uneven": ("t.csv", b"a,b\n1,2\n1,2,3\n", {}, "each line must have as many cells as the header, parted by ','"),
+    "uneven": ("t.csv", b"a,b\n1,2\n1,2,3\n", {}, "t.csv, line 3: each line must have as many cells as the header"),
     "binary": ("t.csv", b"\x00\x01\xff\x00" * 50, {}, "must be text or Parquet"),
     "no parquet": ("t.parquet", b"not parquet", {}, "damaged or no .parquet file"),
     "no gzip": ("t.csv.gz", b"not gzip", {}, "damaged or no .gz file"),

@@ -28,6 +28,12 @@ def compare(
         str | None, typer.Option(help="Of a file: a column that says when a row was; the latest rows are the test.")
     ] = None,
     drop: Annotated[str, typer.Option(help="Of a file: columns to leave out, separated by commas.")] = "",
+    separator: Annotated[
+        str | None, typer.Option(help="Of a text file: what parts the cells; found by default.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a text file: its encoding; UTF-8, UTF-16 or Windows-1252 by default.")
+    ] = None,
     recipes: Annotated[
         str,
         typer.Option(
@@ -78,6 +84,7 @@ def compare(
     check_backend()
     # before anything slow is imported, so that a wrong name is answered at once
     of_a_file = {"target": target, "task": task, "group": group, "time": time, "drop": drop}
+    of_a_file |= {"separator": separator, "encoding": encoding}
     data = _data(dataset, of_a_file)
     from kohort.study import Study
 

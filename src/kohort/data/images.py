@@ -1,5 +1,6 @@
 """Folders of images, one for each class -> datasets."""
 
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -74,14 +75,21 @@ def _images(folder: Path) -> list[Path]:
 def _read(path: Path) -> np.ndarray:
     """The pixels of a file, uint8 of shape (height, width, 3)."""
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is too large is refused below
+            opened = Image.open(path)
+        with opened as image:
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(
                     f"{path}: an image may have {MOST_PIXELS:,} pixels at the most. Got {image.width}×{image.height}. "
                     "Scale it down."
                 )
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"{path}: an image may have {MOST_PIXELS:,} pixels at the most. Got far more. Scale it down."
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: the image cannot be read: {said}. Remove or mend the file.") from error
 

@@ -1,7 +1,5 @@
-"""Tables -> datasets: files and data frames are read, the types of columns and the task are found, and it is said."""
+"""Tables -> datasets: what each column is, and what is learnt, is found and said."""
 
-import gzip
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +14,10 @@ from kohort.data.columns import Column
 from kohort.data.dataset import Dataset
 from kohort.data.pandas_frames import from_pandas
 from kohort.data.remarks import giveaways
+from kohort.data.table_files import check_width, read_table
 from kohort.data.written_numbers import read_numbers
 from kohort.errors import DataError
 
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?", "-", "#N/A")
-SEPARATORS = (",", ";", "\t", "|")
-MOST_COLUMNS = 10_000
 MOST_LEVELS = 10_000
 MOST_CLASSES = 1_000
 AS_CLASSES = 20  # whole numbers of so few values are classes
@@ -108,7 +104,8 @@ def load(
     if not columns:
         raise DataError(
             f"{title}: the table must have a column to learn from besides {target!r}. Got none: "
-            f"{' '.join(left_out[:5]) or 'there is no other.'}{' …' if len(left_out) > 5 else ''}"
+            f"{' '.join(left_out[:5]) or 'there is no other.'}{' …' if len(left_out) > 5 else ''} "
+            "Add a column, or name another target."
         )
     remarks += left_out
     x = np.stack(cells, axis=1)
@@ -138,135 +135,21 @@ def _frame(source: Any, separator: str | None, encoding: str | None) -> tuple[pl
     if isinstance(source, pl.DataFrame):
         frame, title = source, "table"
     elif type(source).__module__.startswith("pandas") and hasattr(source, "columns"):
-        _check_width(len(source.columns), "table")
+        check_width(len(source.columns), "table")
         frame, title = from_pandas(source), "table"
     elif isinstance(source, str | Path):
         title = Path(source).name
-        frame = _file(Path(source), separator, encoding, remarks)
+        frame = read_table(Path(source), separator, encoding, remarks)
     else:
         raise DataError(
             f"a table must be a path, a polars or a pandas data frame. Got {type(source).__name__}. For arrays there "
             "is kohort.data.Dataset."
         )
-    _check_width(frame.width, title)
+    check_width(frame.width, title)
     if frame.width < 2 or frame.is_empty():
         what = f"{frame.height} rows and {frame.width} columns"
         raise DataError(f"{title}: a table must have rows, a target and a column to learn it from. Got {what}.")
     return frame, title, remarks
-
-
-def _check_width(width: int, title: str) -> None:
-    if width > MOST_COLUMNS:
-        raise DataError(
-            f"{title}: a table may have {MOST_COLUMNS:,} columns at the most. Got {width:,}. Select some, or "
-            "bring the numbers as an array (kohort.data.Dataset)."
-        )
-
-
-def _file(path: Path, separator: str | None, encoding: str | None, remarks: list[str]) -> pl.DataFrame:
-    if path.is_dir():
-        raise DataError(f"{path}: a table must be a file. Got a folder.")
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: a table must be readable. Got: {error.strerror or error}.") from error
-    if separator is not None and len(separator.encode()) != 1:
-        raise DataError(f"separator must be one plain character, such as ';'. Got {separator!r}.")
-    ends = [suffix.lower() for suffix in path.suffixes]
-    try:
-        if ends[-1:] == [".parquet"]:
-            _check_width(len(pl.read_parquet_schema(io.BytesIO(raw))), path.name)
-            return pl.read_parquet(io.BytesIO(raw))
-        if ends[-1:] == [".gz"]:
-            raw = gzip.decompress(raw)
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(f"{path.name}: the file is damaged or no {ends[-1]} file: {_first_line(error)}.") from error
-    text = _decoded(raw, path.name, encoding, remarks)
-    if not text.strip():
-        raise DataError(f"{path.name}: a table must have a header and lines. Got an empty file.")
-    if "\n" not in text:
-        text = text.replace("\r", "\n")  # as on old Macs
-    text = text.lstrip("\r\n")
-    header = re.sub('"[^"]*"', "", text.split("\n", 1)[0])  # what is in quotes parts no cells
-    cut = separator or max(SEPARATORS, key=header.count)
-    _check_width(header.count(cut) + 1, path.name)
-    try:
-        cells = pl.read_csv(io.BytesIO(text.encode()), separator=cut, infer_schema=False, null_values=list(MISSING))
-    except (pl.exceptions.PolarsError, ValueError) as error:
-        raise DataError(
-            f"{path.name}: each line must have as many cells as the header, parted by {cut!r}. "
-            f"Got: {_first_line(error)}. Name another separator, or mend the line."
-        ) from error
-    names = set(cells.columns)
-    twice = [own for own in cells.columns if own and f"{own}_duplicated_0" in names]  # so polars calls the second
-    if twice:
-        raise DataError(
-            f"{path.name}: each column must have a name of its own. Got {twice[0]!r} twice in the first line. Rename "
-            "one, or give the columns names if there are none."
-        )
-    return cells.with_columns(_typed(column) for column in cells.iter_columns())
-
-
-DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%d.%m.%Y", "%Y/%m/%d")
-"""How dates are written; 03/04/2024 is not among them, since it is another day in another country."""
-
-
-def _typed(text: pl.Series) -> pl.Series:
-    """A column of text as whole numbers, numbers, booleans or dates, whichever all its cells are; else as it is.
-
-    polars can tell by itself, but looks at every cell for every type: ten times as long.
-    """
-    text = text.str.strip_chars()
-    text = text.set(text.is_in(list(MISSING)), None)
-    told = text.drop_nulls()
-    if told.is_empty():
-        return text
-    for kind in (pl.Int64, pl.Float64):
-        if not told.head(100).cast(kind, strict=False).null_count():
-            numbers = text.cast(kind, strict=False)
-            if numbers.null_count() == text.null_count():
-                return numbers
-    if not set(told.head(100).str.to_lowercase()) - {"true", "false"}:
-        lower = text.str.to_lowercase()
-        if lower.drop_nulls().is_in(["true", "false"]).all():
-            return (lower == "true").alias(text.name)
-    for written in DATES:
-        if not told.head(100).str.to_datetime(written, strict=False).null_count():
-            dates = text.str.to_datetime(written, strict=False)
-            if dates.null_count() == text.null_count():
-                return dates
-    return text
-
-
-def _decoded(raw: bytes, title: str, encoding: str | None, remarks: list[str]) -> str:
-    if encoding is None and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encoding = "utf-16"
-    try:
-        return raw.decode(encoding or "utf-8-sig")
-    except LookupError:
-        raise DataError(f"{title}: encoding must be one that Python knows. Got {encoding!r}.") from None
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        if encoding is not None:
-            raise DataError(f"{title}, line {line}: the text must be {encoding}. Got other bytes.") from None
-    if b"\0" in raw[:4096]:
-        raise DataError(f"{title}: a table must be text or Parquet. Got bytes that are neither.")
-    try:
-        text = raw.decode("cp1252")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{title}, line {line}: the text must be UTF-8, or Windows-1252. Got the byte {raw[error.start]:#x}. "
-            "Save it as UTF-8, or pass its encoding."
-        ) from None
-    remarks.append(f"The text is not UTF-8 (line {line}), so it is read as Windows-1252.")
-    return text
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
 
 
 def _column(frame: pl.DataFrame, name: str, title: str) -> str:
@@ -370,7 +253,7 @@ def _with_numbers(column: pl.Series, is_target: bool, title: str, remarks: list[
 
 
 def _drop(name: str) -> str:
-    return f"drop=[{name!r}]"
+    return f"drop=[{name!r}] (--drop {name})"
 
 
 def _levels(text: pl.Series) -> tuple[np.ndarray, tuple[str, ...], str]:
@@ -427,7 +310,7 @@ def _target(column: pl.Series, task: str | None, table: _Table) -> tuple[np.ndar
     if distinct > MOST_CLASSES:
         raise DataError(
             f"{where} may have {MOST_CLASSES:,} classes at the most. Got {distinct:,}. For numbers pass "
-            "task='regression'."
+            "task='regression' (--task regression)."
         )
     names = column.unique().sort()
     counts = column.value_counts().sort("count")
@@ -435,7 +318,7 @@ def _target(column: pl.Series, task: str | None, table: _Table) -> tuple[np.ndar
         rare, count = counts[column.name][0], counts["count"][0]
         raise DataError(
             f"{where}: each class must have 3 rows at least, one for each part. Got {count} of {rare!r}. Remove the "
-            "class, or pass task='regression' if it is a number."
+            "class, or pass task='regression' (--task regression) if it is a number."
         )
     codes = column.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int32).to_numpy()
     classes = tuple(f"{own:g}" if isinstance(own, float) else str(own) for own in names.to_list())
