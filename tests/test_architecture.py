@@ -19,7 +19,8 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "fitting": {"cohort", "recipes", "training"},
     "checking": {"cohort", "recipes", "training", "fitting"},
     "elsewhere": {"cohort", "recipes", "fitting"},
-    "study": {"data", "recipes", "cohort", "training", "statistics"},
+    "study": {"data", "recipes", "cohort", "training", "statistics", "store"},
+    "store": set(),
     "statistics": set(),
     "scores": {"statistics"},
     "report": {"statistics"},
@@ -35,6 +36,9 @@ DOORS = {  # a dependency -> where alone it may be imported
     "altair": {"report"},
     "vl_convert": {"report"},
     "jinja2": {"report"},
+    "sqlite3": {"store", "cli"},
+    "safetensors": {"store"},
+    "filelock": {"store"},
     "typer": {"cli"},
 }
 

@@ -19,3 +19,7 @@ class NotSupportedError(KohortError, NotImplementedError):
 
 class BackendError(KohortError, RuntimeError):
     """Keras runs on a backend, or JAX with a library, on which Kohort cannot keep its promises."""
+
+
+class StudyError(KohortError, RuntimeError):
+    """A study's folder cannot be used: it is damaged, in use, of a later version, or of another study."""

@@ -1,7 +1,7 @@
 """Recipes × seeds become runs: members are built, cohorts train, and each run is handed on as `fit` would leave it."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -108,6 +108,7 @@ def fit_members(
     listener: Listener,
     required_logs: Sequence[str] = (),
     outputs: int | None = None,
+    ended: Callable[[Cohort, list[Run]], None] | None = None,
 ) -> Fitted:
     """Trains every recipe under every seed.
 
@@ -118,6 +119,7 @@ def fit_members(
         listener: Hears of progress.
         required_logs: Logs that each recipe must give, for what is done with the runs.
         outputs: How many numbers each network must give for a row, where that matters.
+        ended: Told each cohort that has ended, and its runs in the order of its members, before the next one begins.
     """
     counter = Counter(listener, request.course.length * len(recipes) * len(seeds))
     built: dict[int, Recipients] = {}
@@ -137,12 +139,16 @@ def fit_members(
     cohorts: list[Cohort] = []
     for cohort in _trained_together(recipes, seeds, built, request, counter):
         cohorts.append(cohort)
+        ended_now: list[Run] = []
         for member, result in zip(cohort.members, cohort.results, strict=True):
             index = cohort.group.recipes[member.recipe]
             assert member.seed is not None
             rebuild = _Rebuild(recipes[index], member.seed, request.options, result, request.course.params)
             run = _run(recipes[index].name, member.seed, built[index].model, result, request.course.params, rebuild)
             runs[index, seeds.index(member.seed)] = run
+            ended_now.append(run)
+        if ended is not None:
+            ended(cohort, ended_now)
     for index, why in alone.items():
         heard = counter.cohort((recipes[index].name,))
         for position, seed in enumerate(seeds):
@@ -398,6 +404,25 @@ class _Rebuild:
             model, _ = build_member(self.recipe.build, self.recipe.name, self.seed, self.options)
         _leave_as_fit_does(model, self.result, self.params)
         return model
+
+
+def with_model(run: Run, recipe: Recipe, options: Callable[[], Training]) -> Run:
+    """A run that was kept, able to build its model: compiled, with the run's weights; the optimiser begins anew.
+
+    Args:
+        run: The run.
+        recipe: Its recipe.
+        options: Gives what its model is built from.
+    """
+
+    def rebuild() -> keras.Model:
+        assert run.seed is not None
+        with keras_randomness_restored():
+            model, _ = build_member(recipe.build, recipe.name, run.seed, options())
+        model.set_weights(list(run.weights))
+        return model
+
+    return replace(run, rebuild=rebuild)
 
 
 def _leave_as_fit_does(model: keras.Model, result: Trained, params: Mapping[str, Any]) -> None:

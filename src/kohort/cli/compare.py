@@ -66,6 +66,13 @@ def compare(
         typer.Option(help="The smallest effect that matters, in units of the metric; 0.005 of an accuracy by default."),
     ] = None,
     report: Annotated[Path, typer.Option(help="Where to write the report.")] = Path("report.html"),
+    folder: Annotated[
+        Path | None,
+        typer.Option("--study", help="A folder that keeps each run as soon as it has ended; typed again, it goes on."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Begin anew where the folder holds another study, and keep that.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no remarks, only the result.")] = False,
 ) -> None:
@@ -74,9 +81,9 @@ def compare(
     Example: kohort compare digits --recipes none,dropout=0.3,dropout=0.5 --seeds 10
     """
     count = "auto" if seeds == "auto" else _number(seeds)
-    folder = report.resolve().parent
-    if not folder.is_dir():
-        raise DataError(f"the report's folder must exist. Got {folder}. Create it, or name another file.")
+    beside = report.resolve().parent
+    if not beside.is_dir():
+        raise DataError(f"the report's folder must exist. Got {beside}. Create it, or name another file.")
     if report.is_dir():
         raise DataError(f"the report must be a file. Got the folder {report.resolve()}. Name a file in it.")
     from kohort.runtime import check_backend
@@ -99,8 +106,19 @@ def compare(
         metric=metric,
         smallest_effect=smallest_effect,
         most_seeds=most_seeds,
+        folder=folder,
+        force=force,
     )
-    result = study.run(verbose=0 if quiet else 1)
+    try:
+        result = study.run(verbose=0 if quiet else 1)
+    except KeyboardInterrupt:
+        kept = (
+            f"What had ended is kept in {folder}; typed again, the command goes on." if folder else "Nothing is kept."
+        )
+        print(f"kohort: interrupted. {kept}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    for remark in result.mended:
+        print(f"kohort: {remark}", file=sys.stderr)
     from kohort.report.document import document, honesty_sentence, textbook_sentence, verdict_sentences
     from kohort.report.html import page
 

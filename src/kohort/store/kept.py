@@ -1,0 +1,161 @@
+"""A run as rows of a study's SQLite file and as part of a record, and back."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from kohort.errors import StudyError
+from kohort.run import Evaluation, Outcome, Run
+from kohort.store.records import digest_of, read_arrays
+
+COLUMNS: tuple[str, ...] = (
+    "recipe", "seed", "ended", "diverged_at", "first_epoch", "epochs", "params", "why_by_fit", "metric", "higher",
+    "score", "cohort", "weights", "weights_sha256",
+)  # fmt: skip
+"""What a row of `run` and the header of a record both tell of a run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What is kept of a run.
+
+    Attributes:
+        columns: Values of `COLUMNS`.
+        logs: Log name -> float64 of shape (epochs,).
+        rows: The numbers of the test rows, int32.
+        outcomes: What each contributes, float32.
+    """
+
+    columns: Mapping[str, Any]
+    logs: Mapping[str, np.ndarray]
+    rows: np.ndarray
+    outcomes: np.ndarray
+
+    def digest(self, generation: int, record: str, place: int) -> str:
+        """SHA-256 of all of it and of where its weights are, in hexadecimal.
+
+        Args:
+            generation: The generation's number.
+            record: The record's name.
+            place: Its place in the record.
+        """
+        told = json.dumps(
+            {**{name: self.columns[name] for name in COLUMNS}, "at": [generation, record, place]}, sort_keys=True
+        )
+        names = list(self.logs)
+        arrays = [*(self.logs[name] for name in names), self.rows, self.outcomes]
+        return hashlib.sha256("\n".join([told, *names, digest_of(arrays)]).encode()).hexdigest()
+
+    def arrays(self, place: int) -> dict[str, np.ndarray]:
+        """Its arrays but for the weights, by their names in a record.
+
+        Args:
+            place: Its place in the record.
+        """
+        logs = {f"{place}/log/{name}": values for name, values in self.logs.items()}
+        return {**logs, f"{place}/rows": self.rows, f"{place}/outcomes": self.outcomes}
+
+
+def keep(run: Run, cohort: Sequence[str], ended: str, weights: bool) -> Kept:
+    """What is kept of a run that has been tested.
+
+    Args:
+        run: The run.
+        cohort: The recipes that trained in one program with it.
+        ended: When, UTC, ISO 8601.
+        weights: Whether its weights are kept.
+    """
+    assert run.test is not None
+    assert run.seed is not None
+    score = run.test.score
+    columns = {
+        "recipe": run.recipe,
+        "seed": run.seed,
+        "ended": ended,
+        "diverged_at": run.outcome.diverged_at,
+        "first_epoch": run.first_epoch,
+        "epochs": len(run.epoch),
+        "params": json.dumps(run.params, sort_keys=True),
+        "why_by_fit": run.why_by_fit,
+        "metric": run.test.metric,
+        "higher": int(run.test.greater_is_better),
+        "score": score if math.isfinite(score) else None,
+        "cohort": json.dumps(list(cohort)),
+        "weights": len(run.weights) if weights else 0,
+        "weights_sha256": digest_of(run.weights) if weights else "",
+    }
+    logs = {name: np.asarray(values, "<f8") for name, values in run.history.items()}
+    return Kept(columns, logs, run.test.rows.astype("<i4"), run.test.outcomes.astype("<f4"))
+
+
+def revived(kept: Kept, record: Path, place: int) -> Run:
+    """A run as it was kept; its weights are read when they are asked for."""
+    told = kept.columns
+    names = [f"{place}/weights/{position}" for position in range(told["weights"])]
+    weights: Any = StoredWeights(record, names, told["weights_sha256"]) if names else NoWeights(told["recipe"])
+    return Run(
+        told["recipe"],
+        told["seed"],
+        {name: values.tolist() for name, values in kept.logs.items()},
+        Outcome(told["diverged_at"]),
+        weights,
+        json.loads(told["params"]),
+        test=Evaluation(kept.rows, kept.outcomes, told["metric"], bool(told["higher"])),
+        first_epoch=told["first_epoch"],
+        why_by_fit=told["why_by_fit"],
+    )
+
+
+class StoredWeights(Sequence[np.ndarray]):
+    """A run's weights in its record, read and checked whenever they are looked at, and not kept in memory.
+
+    Args:
+        record: The record.
+        names: The arrays' names.
+        sha256: Their hash.
+    """
+
+    def __init__(self, record: Path, names: Sequence[str], sha256: str):
+        self._record, self._names, self._sha256 = record, tuple(names), sha256
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, index: Any) -> Any:
+        return read_arrays(self._record, self._names, self._sha256)[index]
+
+    def __iter__(self) -> Any:
+        return iter(self[:])
+
+
+class NoWeights(Sequence[np.ndarray]):
+    """The weights of a run that were not kept.
+
+    Args:
+        recipe: The run's recipe.
+    """
+
+    def __init__(self, recipe: str):
+        self._recipe = recipe
+
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, index: Any) -> Any:
+        raise StudyError(
+            f"the weights of {self._recipe!r} must have been kept. Got a study with weights='none'. Train it again "
+            "with weights='all'."
+        )
+
+    def __iter__(self) -> Any:
+        return iter(self[:])  # refuses, where an empty sequence would pass for a network without weights

@@ -1,0 +1,226 @@
+"""A round of a study: recipes train under some seeds and are tested, but for runs that the study's folder holds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import jax
+import numpy as np
+
+from kohort.cohort.arrays import Arrays
+from kohort.cohort.members import Training
+from kohort.cohort.outcomes import Measure
+from kohort.cohort.predict import predict
+from kohort.cohort.train import Course, Data
+from kohort.data.dataset import Dataset
+from kohort.data.splitting import Split, split
+from kohort.errors import DataError, RecipeError
+from kohort.progress import Listener
+from kohort.recipes.recipe import Recipe, callbacks_of
+from kohort.run import Evaluation, Run, Runs
+from kohort.store.folder import StudyFolder
+from kohort.study.result import Plan
+from kohort.training import Cohort, Request, fit_members, with_model
+
+LOGGED_AS = {"root_mean_squared_error": "rmse"}
+"""What the recipes of the catalogue call a metric in their logs."""
+
+MOST_BYTES = 6 * 2**30  # of inputs of all seeds; they lie once on the host and once on the devices
+
+_ROWS = jax.tree.structure((0, 0))  # how (x, y) nests
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What some seeds train on and are tested by.
+
+    Attributes:
+        seeds: The seeds.
+        splits: Each seed's rows.
+        pool: The arrays that all rows are picked from.
+        data: Which rows of these are whose.
+    """
+
+    seeds: tuple[int, ...]
+    splits: list[Split]
+    pool: Arrays
+    data: Data
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How a study trains and tests.
+
+    Attributes:
+        recipes: What is compared.
+        dataset: What is learnt.
+        plan: The rest of what decides a run's numbers.
+        measure: What runs are judged by.
+    """
+
+    recipes: tuple[Recipe, ...]
+    dataset: Dataset
+    plan: Plan
+    measure: Measure
+
+    def run(self, seeds: tuple[int, ...], heard: Listener, folder: StudyFolder | None = None) -> Runs[Key]:
+        """Every recipe trained and tested under some seeds.
+
+        Args:
+            seeds: The seeds.
+            heard: Hears of progress.
+            folder: Where runs that have ended are found, and others kept as soon as they have.
+        """
+        runs: dict[Key, Run] = {}
+        cohorts: list[tuple[str, ...]] = []
+        separate: list[str] = []
+        by_name = {recipe.name: recipe for recipe in self.recipes}
+        for (name, seed), (run, cohort) in folder.runs().items() if folder else ():
+            if name in by_name and seed in seeds:
+                runs[name, seed] = with_model(run, by_name[name], partial(self._options_of, seed))
+                cohorts.append(cohort)
+        for which, own_seeds in self._missing(seeds, runs):
+            trained = self._train(which, own_seeds, heard, folder)
+            runs |= dict(trained)
+            cohorts += trained.cohorts
+            separate += trained.separate
+        return Runs(runs, cohorts=list(dict.fromkeys(cohorts)), separate=separate)
+
+    def _missing(
+        self, seeds: tuple[int, ...], runs: dict[Key, Run]
+    ) -> Iterator[tuple[tuple[Recipe, ...], tuple[int, ...]]]:
+        """Recipes and the seeds under which they have still to train, those with the same seeds together."""
+        wanted: dict[tuple[int, ...], list[Recipe]] = {}
+        for recipe in self.recipes:
+            wanted.setdefault(tuple(seed for seed in seeds if (recipe.name, seed) not in runs), []).append(recipe)
+        for own_seeds, recipes in wanted.items():
+            if own_seeds:
+                yield tuple(recipes), own_seeds
+
+    def _material(self, seeds: tuple[int, ...]) -> Material:
+        splits = [split(self.dataset, seed, self.plan.batch_size) for seed in seeds]
+        return Material(seeds, splits, *_pooled(self.dataset, splits))
+
+    def _options_of(self, seed: int) -> Training:
+        return self._options(self._material((seed,)))
+
+    def _options(self, material: Material) -> Training:
+        rows = material.data.training_rows
+        assert rows is not None
+        return Training(material.pool.picked(rows[0]), self.plan.batch_size, True)
+
+    def _train(
+        self, recipes: tuple[Recipe, ...], seeds: tuple[int, ...], heard: Listener, folder: StudyFolder | None
+    ) -> Runs[Key]:
+        plan, material = self.plan, self._material(seeds)
+        params = {"verbose": 0, "epochs": plan.epochs, "steps": -(-plan.rows[0] // plan.batch_size)}
+        course = Course(plan.epochs, callbacks=callbacks_of(recipes), params=params)
+        kept: dict[Key, Run] = {}
+        fitted = fit_members(
+            recipes,
+            seeds,
+            Request(self._options(material), material.data, course),
+            heard,
+            required_logs=("accuracy", "val_accuracy") if plan.metric == "accuracy" else (),
+            outputs=self.dataset.outputs,
+            ended=None if folder is None else partial(self._keep, recipes, material, folder, kept),
+        )
+        if folder is None:
+            kept |= self._tested(recipes, fitted.cohorts, fitted.runs, material)
+        return Runs(
+            {(run.recipe, run.seed): kept[run.recipe, run.seed] for run in fitted.runs if run.seed is not None},
+            cohorts=[tuple(recipes[i].name for i in cohort.group.recipes) for cohort in fitted.cohorts],
+            separate=[reason for cohort in fitted.cohorts for reason in cohort.group.why_separate],
+        )
+
+    def _keep(
+        self,
+        recipes: tuple[Recipe, ...],
+        material: Material,
+        folder: StudyFolder,
+        kept: dict[Key, Run],
+        cohort: Cohort,
+        runs: list[Run],
+    ) -> None:
+        """Tests the runs of a cohort that has ended, and keeps them in the study's folder."""
+        tested = dict(self._tested(recipes, [cohort], runs, material))
+        names = tuple(recipes[index].name for index in cohort.group.recipes)
+        by_name = {recipe.name: recipe for recipe in recipes}
+        for run in folder.add(list(tested.values()), names):
+            assert run.seed is not None
+            kept[run.recipe, run.seed] = with_model(run, by_name[run.recipe], partial(self._options_of, run.seed))
+
+    def _in_units(self, history: dict[str, list[float]], own: Split) -> dict[str, list[float]]:
+        """Logs with those of the study's metric in units of the target, or without them where that cannot be."""
+        if self.dataset.classes:
+            return history
+        metric = self.plan.metric
+        factor = self.dataset.targets(own.train).factor(metric)
+        logs = {name: values for name, values in history.items() if name.removeprefix("val_") != metric}
+        for part in ("", "val_"):
+            values = history.get(part + metric, history.get(part + LOGGED_AS.get(metric, metric)))
+            if values is not None and factor is not None:
+                logs[part + metric] = [factor * value for value in values]
+        return logs
+
+    def _tested(
+        self, recipes: tuple[Recipe, ...], cohorts: Sequence[Cohort], runs: Sequence[Run], material: Material
+    ) -> Iterator[tuple[Key, Run]]:
+        """Runs with how they do on the test rows, and logs in units of the target."""
+        seeds, pool, inputs = material.seeds, material.pool, Arrays(material.pool.leaves[:1], jax.tree.structure(0))
+        members = [
+            (cohort.group.recipes[member.recipe], seeds.index(member.seed), result.state)
+            for cohort in cohorts
+            for member, result in zip(cohort.members, cohort.results, strict=True)
+            if member.seed is not None
+        ]
+        models = {index: model for c in cohorts for index, model in zip(c.group.recipes, c.models, strict=True)}
+        positions = {index: position for position, index in enumerate(models)}
+        offset = self.dataset.rows if pool.rows > self.dataset.rows else 0  # each seed has rows of its own if scaled
+        rows = np.stack([material.splits[seed].test + seed * offset for _, seed, _ in members])
+        which, states = [positions[recipe] for recipe, *_ in members], [state for *_, state in members]
+        untested = {(run.recipe, run.seed): run for run in runs}
+        tested: dict[Key, Run] = {}
+        for member, outputs in predict(list(models.values()), which, states, inputs, rows):
+            recipe, seed, _ = members[member]
+            key, own = (recipes[recipe].name, seeds[seed]), material.splits[seed]
+            evaluation = self._evaluation(key[0], outputs, own)
+            run = untested[key]
+            tested[key] = replace(run, test=evaluation, history=self._in_units(run.history, own))
+        return iter(tested.items())
+
+    def _evaluation(self, recipe: str, outputs: np.ndarray, own: Split) -> Evaluation:
+        """How a network does on its test rows, from its outputs."""
+        if outputs.ndim != 2 or outputs.shape[-1] != self.dataset.outputs:
+            raise RecipeError(
+                f"recipes of a study must give one output per class, {self.dataset.outputs} here. "
+                f"Got outputs of shape {list(outputs.shape[1:])} from {recipe}. Give the last layer one unit per class."
+            )
+        learnt = self.dataset.targets(own.train)
+        predicted = outputs if self.dataset.classes else (outputs * learnt.spread + learnt.centre).astype(np.float32)
+        outcomes = self.measure.outcomes(self.dataset.y[own.test], predicted)
+        return Evaluation(own.test, outcomes, self.measure.name, self.measure.greater_is_better)
+
+
+def _pooled(dataset: Dataset, splits: Sequence[Split]) -> tuple[Arrays, Data]:
+    """All rows that any member sees, and which are whose.
+
+    Where inputs are scaled by the training rows, every seed sees other numbers: their rows stand one after another.
+    """
+    if not dataset.depends_on_split:
+        pool, offset = Arrays((dataset.x, dataset.y), _ROWS), 0
+    else:
+        each = dataset.rows * int(np.prod(dataset.shape)) * 4
+        if each * len(splits) > MOST_BYTES:
+            raise DataError(
+                f"each seed sees {dataset.name!r} scaled by its own training rows: {len(splits)} times "
+                f"{each / 2**20:,.0f} MiB are more than {MOST_BYTES / 2**30:g} GiB. Train fewer seeds at once."
+            )
+        x = np.concatenate([dataset.inputs(part.train) for part in splits])
+        y = np.concatenate([dataset.targets(part.train).values for part in splits])
+        pool, offset = Arrays((x, y), _ROWS), dataset.rows
+    train = np.stack([part.train + index * offset for index, part in enumerate(splits)]).astype(np.int32)
+    validation = np.stack([part.validation + index * offset for index, part in enumerate(splits)]).astype(np.int32)
+    return pool, Data(pool, pool, train, validation)

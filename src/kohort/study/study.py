@@ -1,0 +1,284 @@
+"""What is asked of a study, checked at the door, and its rounds of seeds."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import jax
+import keras
+import numpy as np
+
+import kohort
+from kohort.cohort.outcomes import measure
+from kohort.data.dataset import Dataset
+from kohort.data.splitting import Split, duplicates_across, parts, split
+from kohort.errors import DataError, RecipeError
+from kohort.progress import Bar, Listener, silent
+from kohort.recipes.compose import network_for, recipes_for
+from kohort.recipes.definition import code_of, definition_of
+from kohort.recipes.design import Problem
+from kohort.recipes.grammar import parse
+from kohort.recipes.recipe import as_recipes
+from kohort.run import Runs
+from kohort.runtime import check_backend
+from kohort.seeds import as_seeds
+from kohort.statistics.sequential import next_round
+from kohort.statistics.spending import Looks
+from kohort.store.folder import Identity, StudyFolder, Weights
+from kohort.study.result import Plan, StudyResult
+from kohort.study.rounds import Key, Rounds
+
+USUAL_METRIC = {
+    "binary": "accuracy",
+    "multiclass": "accuracy",
+    "regression": "root_mean_squared_error",
+}
+
+
+class Study:
+    """Recipes × seeds on one dataset.
+
+    The test rows are drawn once. For each seed the other rows are cut anew into training and validation, stratified,
+    and all recipes of a seed share that cut and their batch orders. A run is what
+    `set_random_seed(seed); build().fit(training rows, validation_data=validation rows)` gives; its score is the
+    accuracy of its final weights on the test rows.
+
+    Args:
+        recipes: Texts such as `"dropout=0.5"` or `"batchnorm+adamw"` (see `kohort.recipes.grammar`), or a mapping of
+            names to builders of compiled models whose last layer has one unit per class.
+        dataset: What to learn.
+        seeds: A number of seeds, or the seeds; or `"auto"`: rounds of seeds until every verdict is settled, more seeds
+            cannot settle the rest, or `most_seeds` have trained. The verdicts are valid under that stopping.
+        epochs: Passes over the training rows; 50 is the textbook's number.
+        batch_size: Rows of a batch; 32 is Keras' default.
+        baseline: The recipe to compare with; the first by default.
+        network: What recipes that are given as texts are applied to: `"mlp"`, `"cnn"`, `"cnn1d"`, a function (see
+            `kohort.recipes.compose.network_for`), or `"auto"`: convolutions for images, else a perceptron.
+        metric: What runs are judged by on the test rows: a metric as `model.compile` takes it, by name or as an object;
+            by default accuracy, and the root of the mean squared error of a regression, in units of the target.
+        smallest_effect: The smallest effect that matters, in units of the metric; by default half a point (0.005) of a
+            share such as accuracy, and 1 % of the baseline's score of any other metric.
+        most_seeds: With `seeds="auto"`: at most so many. 40 resolves a third of what one seed's spread is.
+        folder: Where runs are kept as soon as their cohort has ended, and found when the study is run again, with more
+            seeds or recipes perhaps; None: nowhere. What is kept builds its model with a new optimiser, and has no
+            callbacks.
+        weights: Which runs' weights the folder keeps: `"all"` or `"none"`.
+        force: Begin a new generation in the folder where the study that is there is another: other data, options, code
+            or versions. What is there is kept.
+
+    Raises:
+        DataError: The data or the seeds cannot be used.
+        RecipeError: A recipe or the baseline is unknown.
+    """
+
+    def __init__(
+        self,
+        recipes: Sequence[str] | Mapping[str, Any],
+        dataset: Dataset,
+        *,
+        seeds: int | Iterable[int] | Literal["auto"] = 20,
+        epochs: int = 50,
+        batch_size: int = 32,
+        baseline: str | None = None,
+        network: Any = "auto",
+        metric: Any = None,
+        smallest_effect: float | None = None,
+        most_seeds: int = 40,
+        folder: str | Path | None = None,
+        weights: Weights = "all",
+        force: bool = False,
+    ):
+        if weights not in get_args(Weights):
+            raise DataError(f"weights must be {' or '.join(map(repr, get_args(Weights)))}. Got {weights!r}.")
+        self.folder, self.force = None if folder is None else Path(folder), force
+        self.weights: Weights = weights
+        for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+                raise DataError(f"{name} must be a whole number of at least 1. Got {value!r}.")
+        if smallest_effect is not None and not 0.0 < smallest_effect < float("inf"):
+            raise DataError(f"smallest_effect must be a number above 0, in units of the metric. Got {smallest_effect}.")
+        self.looks = None
+        if isinstance(seeds, str):
+            self.looks = _looks(seeds, most_seeds)
+            seeds = self.looks.seeds[0]
+        self.dataset = dataset
+        rows = parts(dataset, batch_size)
+        metric = USUAL_METRIC[dataset.task] if metric is None else metric
+        if isinstance(recipes, Mapping):
+            self.recipes, _ = as_recipes(recipes)
+            described = "the user's own builders"
+            code = ""
+        else:
+            steps = -(-rows[0] // batch_size)
+            problem = Problem(dataset.shape, dataset.outputs, dataset.task, steps, epochs, dataset.embedded)
+            self.recipes = recipes_for(recipes, problem, network)
+            described = network_for(problem, network).words
+            code = code_of(network) if callable(network) else ""
+        names = tuple(recipe.name for recipe in self.recipes)
+        first = split(dataset, 0, batch_size)
+        self.remarks = (*dataset.remarks, *_copies(dataset, first), *_few_groups(dataset, first))
+        self.measure = measure(metric, dataset.y, dataset.outputs)
+        self.plan = Plan(
+            (dataset.name, dataset.fingerprint),
+            names,
+            _baseline(baseline, names),
+            as_seeds(seeds),
+            int(epochs),
+            int(batch_size),
+            rows,
+            described,
+            self.measure.name,
+            smallest_effect,
+            None if self.looks is None else self.looks.seeds[-1],
+        )
+        self._code = code
+        self._rounds = Rounds(self.recipes, dataset, self.plan, self.measure)
+
+    @property
+    def identity(self) -> Identity:
+        """What the study is, so that a folder takes in no runs of another."""
+        plan, environment = self.plan, _environment()
+        decides = {
+            "data": plan.dataset[1],
+            "epochs": str(plan.epochs),
+            "batch_size": str(plan.batch_size),
+            "rows": ", ".join(map(str, plan.rows)),
+            "network": f"{plan.network} {self._code}".strip(),
+            "metric": plan.metric,
+            "kohort": kohort.__version__,
+            **{name: environment[name] for name in ("keras", "jax", "numpy")},
+            # XLA compiles for one device and for several differently, for any number of several alike
+            "devices": f"{'one' if len(jax.local_devices()) == 1 else 'several'} {jax.local_devices()[0].device_kind}",
+        }
+        facts = {
+            "source": self.dataset.source,
+            "cut": self.dataset.cut,
+            "rows": list(plan.rows),
+            "network": plan.network,
+            "baseline": plan.baseline,
+            "remarks": list(self.remarks),
+            "environment": environment,
+        }
+        recipes = {recipe.name: definition_of(recipe) for recipe in self.recipes}
+        return Identity(plan.dataset[0], decides, recipes, facts)
+
+    def run(self, *, verbose: int = 1, listener: Listener | None = None) -> StudyResult:
+        """Trains and tests every run that the study's folder does not hold.
+
+        Args:
+            verbose: 0 silent, else a progress bar on standard error if that is a terminal.
+            listener: Hears of progress instead of the bar.
+
+        Raises:
+            StudyError: The folder is of another study, in use, or cannot be written to.
+        """
+        check_backend()
+        started = time.perf_counter()
+        shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Bar()
+        with self._opened() as folder, shown as heard:
+            train = partial(self._rounds.run, heard=heard, folder=folder)
+            if self.looks is None:
+                result = self._result([train(self.plan.seeds)], started)
+            else:
+                result = self._run_until_settled(self.looks, train, started)
+            return replace(result, mended=tuple(folder.remarks)) if folder else result
+
+    def _opened(self) -> AbstractContextManager[StudyFolder | None]:
+        if self.folder is None:
+            return nullcontext()
+        return StudyFolder(self.folder, self.identity, weights=self.weights, force=self.force)
+
+    def _run_until_settled(self, looks: Looks, train: Callable[..., Runs[Key]], started: float) -> StudyResult:
+        """Rounds of seeds, with a look at the verdicts after each."""
+        rounds: list[Runs[Key]] = []
+        trained = 0
+        while True:
+            rounds.append(train(tuple(range(trained, looks.now))))
+            trained = looks.now
+            result = self._result(rounds, started, looks)
+            verdicts = result.comparison.verdicts
+            if verdicts is None:
+                return replace(result, ended="there is nothing to judge")
+            decision = next_round(verdicts)
+            if decision.seeds is None:
+                return replace(result, ended=decision.why, seconds=time.perf_counter() - started)
+            assert verdicts.looks is not None
+            looks = verdicts.looks
+
+    def _result(self, rounds: Sequence[Runs[Key]], started: float, looks: Looks | None = None) -> StudyResult:
+        merged = {key: run for one in rounds for key, run in one.items()}
+        seeds = tuple(dict.fromkeys(seed for _, seed in merged))
+        plan = replace(self.plan, seeds=seeds)
+        runs = {(recipe, seed): merged[recipe, seed] for recipe in plan.recipes for seed in seeds}
+        told = {"cohorts": rounds[0].cohorts, "separate": rounds[0].separate}
+        seconds = time.perf_counter() - started
+        return StudyResult(
+            plan,
+            Runs(runs, **told),
+            self.dataset.source,
+            seconds,
+            _environment(),
+            self.dataset.cut,
+            self.remarks,
+            looks,
+        )
+
+
+def _copies(dataset: Dataset, own: Split) -> tuple[str, ...]:
+    if dataset.columns is None:
+        return ()
+    count = duplicates_across(dataset, own)
+    copies = (
+        f"{count:,} of {len(own.test):,} test rows have a copy among the training rows of seed 0: test scores flatter."
+    )
+    return (copies,) if count else ()
+
+
+def _few_groups(dataset: Dataset, own: Split) -> tuple[str, ...]:
+    if dataset.groups is None:
+        return ()
+    count = len(np.unique(dataset.groups[own.test]))
+    return (
+        f"The {len(own.test):,} test rows are of {count:,} groups. Intervals take rows as drawn one by one, so they "
+        "speak of more rows of such groups, and are too narrow for other groups.",
+    )
+
+
+def _looks(seeds: str, most_seeds: int) -> Looks:
+    if seeds != "auto":
+        raise DataError(f"seeds must be a number, the seeds themselves, or 'auto'. Got {seeds!r}.")
+    fewest = Looks().seeds[0]
+    if not isinstance(most_seeds, int | np.integer) or isinstance(most_seeds, bool) or most_seeds < fewest:
+        raise DataError(f"most_seeds must be a whole number of at least {fewest}. Got {most_seeds!r}.")
+    return Looks.upto(int(most_seeds))
+
+
+def _baseline(baseline: str | None, names: tuple[str, ...]) -> str:
+    if baseline is None:
+        return names[0]
+    if baseline in names:
+        return baseline
+    try:
+        written = parse(baseline).label  # dropout=0.3 for the recipe that is called dropout 0.3
+    except RecipeError:
+        written = baseline
+    if written in names:
+        return written
+    of_technique = [name for name in names if name.split()[0] == baseline]
+    if len(of_technique) == 1:
+        return of_technique[0]
+    raise RecipeError(f"the baseline must be one of the recipes: {', '.join(names)}. Got {baseline!r}.")
+
+
+def _environment() -> dict[str, str]:
+    devices = jax.local_devices()
+    return {
+        "keras": keras.__version__,
+        "jax": jax.__version__,
+        "numpy": np.__version__,
+        "devices": f"{len(devices)} × {devices[0].device_kind}",
+    }

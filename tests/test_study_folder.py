@@ -1,0 +1,192 @@
+"""A study that is killed and typed again ends as one that was left alone, to the bit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import kohort
+from kohort.errors import DataError, StudyError
+from kohort.recipes.definition import definition_of
+from kohort.recipes.recipe import Recipe
+from kohort.study import rounds
+
+MOONS = kohort.data.moons()
+OPTIONS: dict[str, Any] = {"seeds": 3, "epochs": 3, "batch_size": 32}
+
+
+def study(folder: Path | None, recipes: Any = ("none", "l2", "batchnorm"), **options: Any) -> kohort.Study:
+    return kohort.Study(recipes, MOONS, folder=folder, **{**OPTIONS, **options})
+
+
+def told(run: kohort.Run) -> Any:
+    assert run.test is not None
+    weights = [np.asarray(array).tobytes() for array in run.weights]
+    return weights, repr(run.history), run.test.outcomes.tobytes(), run.test.rows.tobytes(), run.outcome
+
+
+def assert_same(one: Any, other: Any) -> None:
+    assert list(one.runs) == list(other.runs)
+    for key, run in one.runs.items():
+        assert told(run) == told(other.runs[key])
+    assert str(one) == str(other)
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> Any:
+    return study(None).run(verbose=0)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], list[int]]]:
+    """Which recipes and seeds are trained."""
+    calls: list[tuple[list[str], list[int]]] = []
+    original = rounds.fit_members
+
+    def fit_members(recipes: Any, seeds: Any, *others: Any, **named: Any) -> Any:
+        calls.append(([recipe.name for recipe in recipes], list(seeds)))
+        return original(recipes, seeds, *others, **named)
+
+    monkeypatch.setattr(rounds, "fit_members", fit_members)
+    return calls
+
+
+def test_a_study_in_a_folder_is_the_same_study(undisturbed: Any, tmp_path: Path, trained: Any) -> None:
+    assert_same(study(tmp_path).run(verbose=0), undisturbed)
+    again = study(tmp_path).run(verbose=0)
+    assert_same(again, undisturbed)
+    assert len(trained) == 1
+    assert again.runs.cohorts == undisturbed.runs.cohorts
+    x = MOONS.inputs(kohort.data.split(MOONS, 1, 32).train)
+    model, other = again.runs["batchnorm", 1].model(), undisturbed.runs["batchnorm", 1].model()
+    np.testing.assert_array_equal(model.predict(x, verbose=0), other.predict(x, verbose=0))
+
+
+def test_what_was_interrupted_goes_on(
+    undisturbed: Any, tmp_path: Path, trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = rounds.StudyFolder.add
+
+    def add(self: Any, runs: Any, cohort: Any) -> Any:
+        if self.runs():
+            raise KeyboardInterrupt
+        return original(self, runs, cohort)
+
+    monkeypatch.setattr(rounds.StudyFolder, "add", add)
+    with pytest.raises(KeyboardInterrupt):
+        study(tmp_path).run(verbose=0)
+    monkeypatch.setattr(rounds.StudyFolder, "add", original)
+    assert_same(study(tmp_path).run(verbose=0), undisturbed)
+    assert trained[1] == (["batchnorm"], [0, 1, 2])
+
+
+def test_seeds_and_recipes_may_be_added(undisturbed: Any, tmp_path: Path, trained: Any) -> None:
+    study(tmp_path, ["none", "l2"], seeds=2).run(verbose=0)
+    assert_same(study(tmp_path).run(verbose=0), undisturbed)
+    assert trained[1:] == [(["none", "l2 0.001"], [2]), (["batchnorm"], [0, 1, 2])]
+    fewer = study(tmp_path, ["none", "batchnorm"], seeds=[2, 0]).run(verbose=0)
+    assert len(trained) == 3
+    assert told(fewer.runs["batchnorm", 2]) == told(undisturbed.runs["batchnorm", 2])
+
+
+def test_another_study_is_refused(tmp_path: Path) -> None:
+    study(tmp_path, ["none"], seeds=1).run(verbose=0)
+    with pytest.raises(StudyError, match="Got epochs 4 instead of 3. Name another folder, or begin a new generation"):
+        study(tmp_path, ["none"], epochs=4).run(verbose=0)
+    assert len(study(tmp_path, ["none"], epochs=4, seeds=1, force=True).run(verbose=0).runs) == 1
+    with pytest.raises(DataError, match="weights must be 'all' or 'none'. Got 'some'"):
+        study(tmp_path, weights="some")
+
+
+def test_a_run_that_diverges_is_a_result_and_changes_no_other(undisturbed: Any, tmp_path: Path) -> None:
+    result = study(tmp_path, ["none", "l2", "batchnorm", "sgd=1e30"]).run(verbose=0)
+    again = study(tmp_path, ["none", "l2", "batchnorm", "sgd=1e30"]).run(verbose=0)
+    for key, run in undisturbed.runs.items():
+        assert told(result.runs[key]) == told(run)
+    name = result.plan.recipes[-1]
+    for seed in range(3):
+        assert not result.runs[name, seed].outcome.finished
+        assert again.runs[name, seed].outcome == result.runs[name, seed].outcome
+
+
+def test_rounds_of_seeds_go_on(tmp_path: Path, trained: Any) -> None:
+    told_before = study(tmp_path, ["none", "l2"], seeds="auto", most_seeds=9).run(verbose=0)
+    count = len(trained)
+    again = study(tmp_path, ["none", "l2"], seeds="auto", most_seeds=9).run(verbose=0)
+    assert len(trained) == count
+    assert again.ended == told_before.ended
+    assert_same(again, told_before)
+
+
+# what a recipe's definition is
+
+
+def build(units: int = 4) -> keras.Model:
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units), keras.layers.Dense(2, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def of(function: Any) -> str:
+    return definition_of(Recipe("own", function))
+
+
+def test_a_definition_changes_with_the_code_and_what_it_closes_over() -> None:
+    def closing(units: int) -> Any:
+        return lambda: build(units)
+
+    assert of(build) == of(build)
+    assert of(closing(4)) == of(closing(4)) != of(closing(5))
+    assert of(partial(build, units=4)) == of(partial(build, units=4)) != of(partial(build, units=5))
+    assert of(lambda: build(4)) != of(lambda: build(6))
+    assert definition_of(Recipe("own", lambda: build(), given=build(3))) != definition_of(
+        Recipe("own", lambda: build(), given=build(4))
+    )
+
+
+def test_a_definition_changes_with_functions_that_are_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    code = "WIDTH = {width}\ndef inner(): return {inner}\ndef outer(): return inner() * WIDTH\n"
+    found = set()
+    for number, (width, inner) in enumerate([(1, 2), (1, 3), (2, 2)]):
+        (tmp_path / f"own{number}.py").write_text(code.format(width=width, inner=inner))
+        found.add(of(__import__(f"own{number}").outer))
+    assert len(found) == 3
+
+
+# the real command, killed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_command_killed_five_times_prints_what_one_left_alone_prints(tmp_path: Path) -> None:
+    words = ["compare", "moons", "--study", "s", "--json", "--quiet", "--seeds", "6", "--epochs", "4"]
+    command = [sys.executable, "-c", "from kohort.cli.app import main; main()", *words]
+
+    def start(folder: Path) -> Any:
+        folder.mkdir(exist_ok=True)
+        return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def numbers(folder: Path) -> Any:
+        out, err = start(folder).communicate(timeout=300)
+        assert out, err
+        return {name: value for name, value in json.loads(out).items() if name != "seconds"}
+
+    alone = numbers(tmp_path / "alone")
+    killed = tmp_path / "killed"
+    for seconds in (4.0, 5.5, 6.5, 7.5, 8.5):
+        process = start(killed)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
+        process.communicate()
+    assert numbers(killed) == alone
+    assert numbers(killed) == alone
