@@ -24,7 +24,7 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "statistics": set(),
     "scores": {"statistics"},
     "report": {"statistics"},
-    "cli": {"data", "recipes", "cohort", "checking", "study", "statistics", "scores", "report"},
+    "cli": {"data", "recipes", "cohort", "checking", "study", "statistics", "scores", "report", "store"},
 }
 DOORS = {  # a dependency -> where alone it may be imported
     "jax": {"cohort", "study", "parts"},
@@ -32,7 +32,7 @@ DOORS = {  # a dependency -> where alone it may be imported
     "sklearn": {"data"},
     "PIL": {"data"},
     "scipy": {"statistics", "data"},
-    "polars": {"scores", "data"},
+    "polars": {"scores", "data", "report"},
     "altair": {"report"},
     "vl_convert": {"report"},
     "jinja2": {"report"},

@@ -1,6 +1,7 @@
 """Pages of the documentation that are made from code say what the code says."""
 
 from benchmarks import tables
+from tests import schema_page
 from tests.subjects import SUBJECTS
 from tests.subjects.table import HEADINGS, MEANINGS, PAGE, page
 
@@ -23,3 +24,8 @@ def test_every_subject_is_in_the_table_once() -> None:
 
 def test_the_table_of_verdicts_is_that_of_the_last_results() -> None:
     assert tables.PAGE.read_text("utf-8") == tables.page(), "run python -m benchmarks.tables"
+
+
+def test_the_page_on_a_studys_folder_is_that_of_the_schema() -> None:
+    assert schema_page.PAGE.read_text("utf-8") == schema_page.page(), "run python -m tests.schema_page"
+    assert schema_page.page().count("\n| ") > 30

@@ -6,7 +6,7 @@ writer, and a lock beside the file sees to it.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Database:
 
     def __init__(self, folder: Path, *, write: bool):
         self.path = folder / FILE
+        self._writes = write
         mode = "rwc" if write else "ro"
         disk.point("connect")
         try:
@@ -137,5 +138,8 @@ class Database:
         return rows[0][0] if rows else None
 
     def close(self) -> None:
-        """Closes it; a writer's file is then a single one again."""
+        """Closes it; a writer's file is then a single one, which readers need no other files for."""
+        if self._writes:
+            with suppress(sqlite3.Error):  # a reader has it open, or the disk is full: nothing is lost
+                self.connection.execute("PRAGMA journal_mode = DELETE")
         self.connection.close()

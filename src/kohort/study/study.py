@@ -160,6 +160,7 @@ class Study:
             "rows": list(plan.rows),
             "network": plan.network,
             "baseline": plan.baseline,
+            "most_seeds": plan.most_seeds,
             "remarks": list(self.remarks),
             "environment": environment,
         }

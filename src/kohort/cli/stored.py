@@ -1,0 +1,156 @@
+"""`kohort studies`, `show`, `report` and `export`: what studies in folders hold. None of them loads Keras or JAX."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kohort.cli.printing import finite, print_table
+from kohort.errors import DataError, StudyError
+
+Folder = Annotated[Path, typer.Argument(help="The study's folder.")]
+Generation = Annotated[int | None, typer.Option(help="Which generation; the last by default.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def studies(
+    folder: Annotated[Path, typer.Argument(help="Where to look, in all folders below too.")] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """List the studies in a folder and below it.
+
+    Example: kohort studies experiments
+    """
+    from kohort.store.reading import read_study, studies_below
+
+    found = [read_study(own) for own in studies_below(folder)]
+    told = [
+        {
+            "folder": str(own.folder),
+            "data": own.identity.dataset,
+            "recipes": len(own.identity.recipes),
+            "seeds": len(own.seeds),
+            "runs": len(own.runs),
+            "last run ended": own.ended,
+        }
+        for own in found
+    ]
+    if as_json:
+        print(json.dumps({"kohort_json": 1, "studies": told}, indent=2))
+    elif told:
+        _print(told)
+    else:
+        print(f"No study in {folder.resolve()} or below it. `kohort compare … --study FOLDER` makes one.")
+
+
+def show(folder: Folder, generation: Generation = None, as_json: AsJson = False) -> None:
+    """Show a study: how it was made, which runs have ended, and how.
+
+    Example: kohort show digits-study
+    """
+    from kohort.store.reading import read_study
+
+    study = read_study(folder, generation)
+    rows = []
+    for recipe in study.identity.recipes:
+        runs = study.runs.of(recipe)
+        scores = [run.test.score for run in runs if run.test is not None and run.outcome.finished]
+        rows.append(
+            {
+                "recipe": recipe,
+                "runs": len(runs),
+                "diverged": sum(not run.outcome.finished for run in runs),
+                "epochs": sum(len(run.epoch) for run in runs),
+                f"mean test {study.identity.decides['metric']}": sum(scores) / len(scores) if scores else None,
+            }
+        )
+    if as_json:
+        told = {"generation": study.generation, "generations": study.generations, "facts": study.facts()}
+        print(json.dumps(finite({"kohort_json": 1, **told, "recipes": rows}), indent=2))
+        return
+    for name, value in study.facts().items():
+        print(f"{name}: {value}")
+    print(f"generation: {study.generation} of {study.generations}\n")
+    _print(rows)
+
+
+def report(
+    folder: Folder,
+    to: Annotated[Path, typer.Option("--report", help="Where to write the report.")] = Path("report.html"),
+    baseline: Annotated[str | None, typer.Option(help="The recipe to compare with; the study's by default.")] = None,
+    smallest_effect: Annotated[
+        float | None, typer.Option(help="The smallest effect that matters, in units of the metric.")
+    ] = None,
+    generation: Generation = None,
+) -> None:
+    """Compare what a study holds: print the table, write the report, train nothing.
+
+    Example: kohort report digits-study --baseline dropout
+    """
+    from kohort.report.document import document, verdict_sentences
+    from kohort.report.html import page
+    from kohort.report.text import table
+    from kohort.statistics.comparison import compare
+    from kohort.store.reading import read_study
+
+    study = read_study(folder, generation)
+    if study.identity.facts.get("most_seeds"):
+        raise StudyError(
+            f"{folder}: seeds came in rounds until verdicts were settled, which verdicts must know of. Type the "
+            "command that made the study again; what it holds is not trained again."
+        )
+    runs = study.comparable
+    against = baseline or study.identity.facts["baseline"]
+    recipes = list(dict.fromkeys(recipe for recipe, _ in runs))
+    if against not in recipes:
+        raise DataError(f"the baseline must be one of {', '.join(recipes)}. Got {against!r}.")
+    comparison = compare(runs, against, smallest_effect=smallest_effect)
+    command = shlex.join(["kohort", "report", str(folder), "--baseline", against])
+    written = page(document(comparison, runs, dataset=study.identity.dataset, how=study.facts(), command=command))
+    print_table(table(comparison))
+    try:
+        to.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"the report could not be written to {to}: {error}. Name another file.") from error
+    print()
+    for sentence in verdict_sentences(comparison):
+        print(sentence)
+    missing = len(study.runs) - len(runs)
+    if missing:
+        print(f"{missing} runs are left out: not all recipes have run under their seeds yet.")
+    print(f"{len(runs)} runs. Report: {to}")
+
+
+def export(
+    folder: Folder,
+    to: Annotated[Path, typer.Argument(help="The file to write: .csv, .parquet, .md or .tex.")],
+    logs: Annotated[bool, typer.Option("--logs", help="A row for each epoch of each run, with all logs.")] = False,
+    generation: Generation = None,
+) -> None:
+    """Write a study's runs as a table: a row for each run, or for each epoch.
+
+    Example: kohort export digits-study runs.csv
+    """
+    from kohort.report.tidy import logs_table, runs_table, write_table
+    from kohort.store.reading import read_study
+
+    study = read_study(folder, generation)
+    table = (logs_table if logs else runs_table)(study.runs.values())
+    write_table(table, to)
+    print(f"{table.height:,} rows: {to}")
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(Text(name), justify="left" if isinstance(rows[0][name], str) else "right")
+    for row in rows:
+        table.add_row(
+            *(Text("" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v)) for v in row.values())
+        )
+    print_table(table)

@@ -1,0 +1,119 @@
+"""Studies as readers see them, while one is being written perhaps; nothing here writes, or needs Keras or JAX."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kohort.errors import StudyError
+from kohort.run import Run, Runs
+from kohort.store.database import FILE, DamagedError, Database
+from kohort.store.folder import Identity, Key, identity_of, stored_runs
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A generation of a study, as its folder holds it.
+
+    Attributes:
+        folder: The folder.
+        generation: Its number, from 1.
+        generations: How many there are.
+        begun: When it began, UTC, ISO 8601.
+        ended: When its last run ended; empty if none has.
+        identity: What it is.
+        runs: Its runs by (recipe, seed), in the order of recipes and seeds.
+    """
+
+    folder: Path
+    generation: int
+    generations: int
+    begun: str
+    ended: str
+    identity: Identity
+    runs: Runs[Key]
+
+    @property
+    def comparable(self) -> Mapping[Key, Run]:
+        """The runs of the recipes that have any, under the seeds that all of these have.
+
+        Raises:
+            StudyError: There are none.
+        """
+        recipes = dict.fromkeys(recipe for recipe, _ in self.runs)
+        seeds = [seed for seed in self.seeds if all((recipe, seed) in self.runs for recipe in recipes)]
+        if not seeds:
+            raise StudyError(f"{self.folder}: recipes must have run under the same seeds. Got none yet. Run it on.")
+        return {(recipe, seed): self.runs[recipe, seed] for recipe in recipes for seed in seeds}
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """All seeds that occur, in order."""
+        return tuple(sorted({seed for _, seed in self.runs}))
+
+    def facts(self) -> dict[str, str]:
+        """How the runs were made: name -> value, for a reader."""
+        facts: Mapping[str, Any] = self.identity.facts
+        decides = self.identity.decides
+        train, validation, test = facts["rows"]
+        together = "; ".join(" + ".join(names) for names in self.runs.cohorts)
+        versions = [f"{name} {decides[name]}" for name in ("kohort", "keras", "jax", "numpy") if name in decides]
+        return {
+            "data": f"{self.identity.dataset}: {facts['source']}",
+            "fingerprint": f"SHA-256 {decides['data']}",
+            "rows": f"{train} train, {validation} validate, {test} test; {facts['cut']}",
+            **({"found in the data": " ".join(facts["remarks"])} if facts["remarks"] else {}),
+            "network": facts["network"],
+            "training": f"{decides['epochs']} epochs, batch size {decides['batch_size']}",
+            "recipes": ", ".join(self.identity.recipes),
+            "seeds": f"{len(self.seeds)}: {', '.join(map(str, self.seeds))}",
+            "metric": decides["metric"],
+            "programs": f"{len(self.runs.cohorts)} for {len(self.runs)} runs: {together}",
+            "study": f"begun {self.begun}, last run ended {self.ended or 'never'}",
+            "versions": ", ".join(versions),
+            "devices": facts["environment"]["devices"],
+        }
+
+
+def read_study(folder: Path, generation: int | None = None) -> StoredStudy:
+    """A study from its folder.
+
+    Args:
+        folder: The folder.
+        generation: Which generation; the last if None.
+
+    Raises:
+        StudyError: There is no study, or no such generation, or it is damaged.
+    """
+    if not (folder / FILE).is_file():
+        raise StudyError(f"{folder}: there must be a study. Got no {FILE} in it. Is the path right?")
+    try:
+        database = Database(folder, write=False)
+        try:
+            known = [own for (own,) in database.all("SELECT id FROM generation ORDER BY id")]
+            own = known[-1] if generation is None and known else generation
+            if own is None or own not in known:
+                raise StudyError(
+                    f"{folder}: the generation must be one of {', '.join(map(str, known)) or 'none'}. Got {generation}."
+                )
+            identity = identity_of(database, own)
+            found = list(stored_runs(database, folder, own))
+            begun = database.one("SELECT begun FROM generation WHERE id = ?", (own,))
+            ended = database.one("SELECT max(ended) FROM run WHERE generation = ?", (own,)) or ""
+        finally:
+            database.close()
+    except DamagedError as error:
+        raise StudyError(
+            f"{error}: the file is damaged. Run the study again: it is made anew from its records."
+        ) from error
+    place = {name: index for index, name in enumerate(identity.recipes)}
+    runs = {key: run for key, run, _ in sorted(found, key=lambda one: (place.get(one[0][0], len(place)), one[0][1]))}
+    cohorts = list(dict.fromkeys(cohort for *_, cohort in found))
+    return StoredStudy(folder, own, len(known), begun, ended, identity, Runs(runs, cohorts=cohorts))
+
+
+def studies_below(folder: Path) -> Iterator[Path]:
+    """Folders of studies: this one, and all below it that are not hidden."""
+    for path in sorted(folder.rglob(FILE)):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path.parent

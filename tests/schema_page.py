@@ -1,0 +1,60 @@
+"""The page of the documentation on a study's folder, from the schema; `python -m tests.schema_page` writes it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from kohort.store.schema import SCHEMA, VERSION
+
+PAGE = Path(__file__).parents[1] / "docs" / "study-folder.md"
+
+HEAD = f"""# A study's folder
+
+`kohort compare … --study FOLDER`, or `kohort.Study(…, folder="FOLDER")`, keeps runs as soon as their cohort has
+ended.
+
+- `study.sqlite` says what was asked, what ran and how it came out; schema {VERSION}, described below. One process
+  writes to it, any number may read it meanwhile.
+- `records/` holds a safetensors file for each cohort that has ended: its runs' weights, logs and outcomes, and in its
+  header all else that is known of them, under a hash. From the records alone `study.sqlite` is made anew.
+- `study.lock` keeps a second writer out.
+
+Typed again, a command goes on: runs that have ended are found, the others train, and all numbers are those of a study
+that was left alone, to the bit. Seeds and recipes may be added. Where data, options, the code of builders, or
+versions of Kohort, Keras, JAX or NumPy have changed, the study is refused with what differs; `--force` begins a new
+generation and keeps the old one. Code that a builder calls in other modules than its own is not looked at. A cohort
+that was interrupted half-way trains from its beginning.
+
+A run that was reported as ended is on the disk: files are written beside their place, synced, and renamed; SQLite
+commits with `synchronous = FULL`. `tests/test_store.py` kills a process before each call that touches the disk, lets
+each fail (disk full, database locked, no memory), cuts off each file and flips its bits: what is left is right, what
+is damaged is named and made anew from the records or trained again.
+
+Reading needs neither Keras nor JAX: `kohort studies`, `kohort show FOLDER`, `kohort report FOLDER`, `kohort export
+FOLDER runs.csv` (or `.parquet`, `.md`, `.tex`; `--logs` for a row per epoch), `kohort.store.reading.read_study`. A
+run that is read back builds its model with its weights and a new optimiser.
+
+Not on a network file system: SQLite's locks do not hold there.
+
+## Tables of `study.sqlite`
+"""
+
+
+def tables() -> Iterator[str]:
+    """Each table of the schema as a section."""
+    for comment, name, columns in re.findall(r"-- (.*?)\nCREATE TABLE (\w+) \(\n(.*?)\n\) STRICT;", SCHEMA, re.DOTALL):
+        yield f"\n### {name}\n\n{comment}\n\n| column | type | meaning |\n| --- | --- | --- |\n"
+        for line in columns.splitlines():
+            found = re.fullmatch(r"\s+(\w+)\s+([A-Z]+)(.*?),?\s+-- (.*)", line)
+            if found:
+                column, kind, _, meaning = found.groups()
+                yield f"| {column} | {kind} | {meaning.replace('|', chr(92) + '|')} |\n"
+
+
+def page() -> str:
+    """The page."""
+    return HEAD + "".join(tables())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
