@@ -34,6 +34,9 @@ Reading needs neither Keras nor JAX: `kohort studies`, `kohort show FOLDER`, `ko
 FOLDER runs.csv` (or `.parquet`, `.md`, `.tex`; `--logs` for a row per epoch), `kohort.store.reading.read_study`. A
 run that is read back builds its model with its weights and a new optimiser.
 
+`kohort rm FOLDER` removes a study, `kohort gc FOLDER` what it does not need: files put aside as damaged, half-written
+ones, records of no run.
+
 Not on a network file system: SQLite's locks do not hold there.
 
 ## Tables of `study.sqlite`

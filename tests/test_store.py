@@ -20,6 +20,7 @@ from kohort.run import Evaluation, Outcome, Run
 from kohort.store import disk, schema
 from kohort.store.database import FILE, Database
 from kohort.store.folder import RECORDS, Identity, StudyFolder
+from kohort.store.tidying import collect_garbage, remove_study
 
 ASKED = Identity("digits", {"epochs": "3", "data": "abc"}, {"none": "none", "l2": "l2 0.01"}, {"source": "somewhere"})
 
@@ -224,6 +225,29 @@ def test_a_lost_database_is_made_anew_with_all_generations(study: Path) -> None:
         assert kept(folder) == EXPECTED
     with StudyFolder(study, other) as folder:
         assert list(folder.runs()) == [("none", 7)]
+
+
+def test_what_no_study_needs_is_removed(study: Path) -> None:
+    record = sorted((study / RECORDS).iterdir())[0]
+    record.write_bytes(record.read_bytes()[:100])
+    with StudyFolder(study, ASKED) as folder:
+        add_missing(folder)
+        with pytest.raises(StudyError, match="nobody may write to the study meanwhile"):
+            collect_garbage(study)
+    (study / RECORDS / "x.part").write_bytes(b"half")
+    (study / RECORDS / "stray.safetensors").write_bytes(b"stray")
+    assert collect_garbage(study) == 109
+    assert collect_garbage(study) == 0
+    with StudyFolder(study, ASKED) as folder:
+        assert kept(folder) == EXPECTED
+
+
+def test_a_study_is_removed_and_nothing_else(study: Path) -> None:
+    (study / "notes.txt").write_text("mine")
+    assert remove_study(study) > 5000
+    assert [path.name for path in study.rglob("*")] == ["notes.txt"]
+    with pytest.raises(StudyError, match="there must be a study"):
+        remove_study(study)
 
 
 # every point at which the disk is touched

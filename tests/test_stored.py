@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import kohort
 from kohort.cli.app import app
@@ -114,6 +115,18 @@ def test_a_study_that_goes_on_is_compared_as_far_as_it_is(tmp_path: Path, capsys
     kohort.Study(["none", "l2"], moons, seeds="auto", most_seeds=6, epochs=1, folder=tmp_path / "auto").run(verbose=0)
     with pytest.raises(StudyError, match="seeds came in rounds until verdicts were settled"):
         run("report", str(tmp_path / "auto"))
+
+
+def test_a_study_is_removed_when_it_is_confirmed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kohort.Study(["none"], kohort.data.moons(), seeds=1, epochs=1, folder=tmp_path / "s").run(verbose=0)
+    asked = CliRunner().invoke(app, ["rm", str(tmp_path / "s")], input="n\n")
+    assert "1 runs of moons in 1 generations?" in asked.output
+    assert asked.exit_code == 1
+    run("gc", str(tmp_path / "s"))
+    assert "0.0 MiB removed" in capsys.readouterr().out
+    assert len(read_study(tmp_path / "s").runs) == 1
+    run("rm", str(tmp_path / "s"), "--yes")
+    assert not (tmp_path / "s").exists()
 
 
 def test_what_is_no_study(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from kohort.cli.check import check
 from kohort.cli.compare import compare
 from kohort.cli.doctor import doctor
 from kohort.cli.recipes import recipes
-from kohort.cli.stored import export, report, show, studies
+from kohort.cli.stored import export, gc, report, rm, show, studies
 from kohort.cli.verdict import verdict
 from kohort.errors import KohortError
 
@@ -24,7 +24,7 @@ app.command()(compare)
 app.command()(verdict)
 app.command()(recipes)
 app.command()(check)
-for _command in (studies, show, report, export):
+for _command in (studies, show, report, export, rm, gc):
     app.command()(_command)
 app.command()(doctor)
 

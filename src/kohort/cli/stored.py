@@ -1,4 +1,4 @@
-"""`kohort studies`, `show`, `report` and `export`: what studies in folders hold. None of them loads Keras or JAX."""
+"""`kohort studies`, `show`, `report`, `export`, `rm`, `gc`: studies in folders, without loading Keras or JAX."""
 
 import json
 import shlex
@@ -140,6 +140,34 @@ def export(
     table = (logs_table if logs else runs_table)(study.runs.values())
     write_table(table, to)
     print(f"{table.height:,} rows: {to}")
+
+
+def rm(
+    folder: Folder,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a study with all its runs; other files in its folder stay.
+
+    Example: kohort rm digits-study
+    """
+    from kohort.store.reading import read_study
+    from kohort.store.tidying import remove_study
+
+    if not yes:
+        study = read_study(folder)
+        told = f"{len(study.runs)} runs of {study.identity.dataset} in {study.generations} generations"
+        typer.confirm(f"Remove {folder} with {told}?", abort=True)
+    print(f"{folder} is removed: {remove_study(folder) / 2**20:,.1f} MiB.")
+
+
+def gc(folder: Folder) -> None:
+    """Remove what a study does not need: files put aside as damaged, half-written ones, records of no run.
+
+    Example: kohort gc digits-study
+    """
+    from kohort.store.tidying import collect_garbage
+
+    print(f"{collect_garbage(folder) / 2**20:,.1f} MiB removed from {folder}.")
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

@@ -1,0 +1,92 @@
+"""What is removed from the disk: a whole study, or what no study needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from kohort.errors import StudyError
+from kohort.store import disk
+from kohort.store.database import FILE, Database
+from kohort.store.folder import LOCK, RECORDS
+
+
+def remove_study(folder: Path) -> int:
+    """Removes a study's files, and its folder if that is then empty; other files in it stay.
+
+    Args:
+        folder: The study's folder.
+
+    Returns:
+        How many bytes are free now.
+
+    Raises:
+        StudyError: There is no study, or it is being written to.
+    """
+    _check(folder)
+    with _locked(folder):
+        files = [*_parts_of(folder), *(folder / RECORDS).glob("*.safetensors"), *_spoilt(folder)]
+        freed = _removed(files)
+    disk.remove(folder / LOCK)
+    for own in (folder / RECORDS, folder):
+        if own.is_dir() and not any(own.iterdir()):
+            own.rmdir()
+    return freed
+
+
+def collect_garbage(folder: Path) -> int:
+    """Removes what was put aside as damaged, half-written files, and records that no run belongs to.
+
+    Args:
+        folder: The study's folder.
+
+    Returns:
+        How many bytes are free now.
+
+    Raises:
+        StudyError: There is no study, or it is being written to.
+    """
+    _check(folder)
+    with _locked(folder):
+        database = Database(folder, write=False)
+        try:
+            known = {file for (file,) in database.all("SELECT file FROM record")}
+        finally:
+            database.close()
+        stray = [path for path in (folder / RECORDS).glob("*.safetensors") if path.name not in known]
+        return _removed([*_spoilt(folder), *stray])
+
+
+def _check(folder: Path) -> None:
+    if not (folder / FILE).is_file():
+        raise StudyError(f"{folder}: there must be a study. Got no {FILE} in it. Is the path right?")
+
+
+def _locked(folder: Path) -> FileLock:
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StudyError(f"{folder}: nobody may write to the study meanwhile. Got a process that does.") from None
+    lock.release()
+    return lock
+
+
+def _parts_of(folder: Path) -> Iterator[Path]:
+    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm"):
+        if (folder / name).exists():
+            yield folder / name
+
+
+def _spoilt(folder: Path) -> Iterator[Path]:
+    yield from folder.glob(f"{FILE}*.damaged-*")
+    yield from (folder / RECORDS).glob("*.damaged")
+    yield from (folder / RECORDS).glob("*.part")
+
+
+def _removed(files: list[Path]) -> int:
+    freed = 0
+    for path in files:
+        freed += path.stat().st_size
+        disk.remove(path)
+    return freed
