@@ -17,13 +17,16 @@ ended.
   writes to it, any number may read it meanwhile.
 - `records/` holds a safetensors file for each cohort that has ended: its runs' weights, logs and outcomes, and in its
   header all else that is known of them, under a hash. From the records alone `study.sqlite` is made anew.
+- `checkpoints/` holds where the cohort in work stands, every half minute: states of all members, logs, and the
+  generators that draw the orders of batches; two files in turn, so that one is always whole.
 - `study.lock` keeps a second writer out.
 
 Typed again, a command goes on: runs that have ended are found, the others train, and all numbers are those of a study
 that was left alone, to the bit. Seeds and recipes may be added. Where data, options, the code of builders, or
 versions of Kohort, Keras, JAX or NumPy have changed, the study is refused with what differs; `--force` begins a new
 generation and keeps the old one. Code that a builder calls in other modules than its own is not looked at. A cohort
-that was interrupted half-way trains from its beginning.
+that was interrupted half-way goes on from its last checkpoint, where no callback hears its epochs; else from its
+beginning.
 
 A run that was reported as ended is on the disk: files are written beside their place, synced, and renamed; SQLite
 commits with `synchronous = FULL`. `tests/test_store.py` kills a process before each call that touches the disk, lets

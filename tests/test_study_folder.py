@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 import kohort
+from kohort.cohort import train
 from kohort.errors import DataError, StudyError
 from kohort.recipes.definition import definition_of
 from kohort.recipes.recipe import Recipe
+from kohort.store import checkpoint, disk
 from kohort.study import rounds
 
 MOONS = kohort.data.moons()
@@ -125,6 +127,84 @@ def test_rounds_of_seeds_go_on(tmp_path: Path, trained: Any) -> None:
     assert len(trained) == count
     assert again.ended == told_before.ended
     assert_same(again, told_before)
+
+
+# a cohort half-way
+
+HALFWAY: dict[str, Any] = {"recipes": ["batchnorm+dropout=0.2"], "seeds": 3, "epochs": 5}
+
+
+@pytest.fixture(scope="module")
+def whole() -> Any:
+    return study(None, **HALFWAY).run(verbose=0)
+
+
+@pytest.fixture
+def epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many epochs each call of a cohort's program trains: one, with a checkpoint after each."""
+    monkeypatch.setattr(train, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoint, "MOST_SHARE", 0.0)
+    counted: list[int] = []
+    original = train.WholeEpochs.run
+
+    def run(self: Any, orders: Any, **options: Any) -> Any:
+        counted.append(max(map(len, orders.values())))
+        return original(self, orders, **options)
+
+    monkeypatch.setattr(train.WholeEpochs, "run", run)
+    return counted
+
+
+def interrupted_after(run_epochs: int, folder: Path) -> None:
+    def listener(stage: Any) -> None:
+        if stage.run_epochs > run_epochs:  # told before the checkpoint of the same epoch
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study(folder, **HALFWAY).run(listener=listener)
+
+
+def test_a_cohort_goes_on_from_where_it_stood(whole: Any, tmp_path: Path, epochs: list[int]) -> None:
+    for done in range(1, 5):
+        folder = tmp_path / str(done)
+        interrupted_after(3 * done, folder)
+        epochs.clear()
+        result = study(folder, **HALFWAY).run(verbose=0)
+        assert sum(epochs) == 5 - done
+        assert_same(result, whole)
+        assert not list((folder / "checkpoints").iterdir())
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_used(whole: Any, tmp_path: Path, epochs: list[int]) -> None:
+    for spoilt, left in ((1, 3), (2, 5)):
+        folder = tmp_path / str(spoilt)
+        interrupted_after(9, folder)
+        files = sorted((folder / "checkpoints").iterdir(), key=lambda path: -path.stat().st_mtime_ns)
+        for path in files[:spoilt]:
+            contents = bytearray(path.read_bytes())
+            contents[len(contents) // 2] ^= 1
+            path.write_bytes(contents)
+        epochs.clear()
+        result = study(folder, **HALFWAY).run(verbose=0)
+        assert sum(epochs) == left
+        assert_same(result, whole)
+        assert files[0].name in result.mended[0]
+
+
+def test_a_checkpoint_that_cannot_be_written_stops_no_training(
+    whole: Any, tmp_path: Path, epochs: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, contents: bytes) -> None:
+        if path.parent.name == "checkpoints":
+            raise OSError(28, "No space left on device")
+        original(path, contents)
+
+    original = disk.write
+    monkeypatch.setattr(disk, "write", write)
+    result = study(tmp_path, **HALFWAY).run(verbose=0)
+    assert_same(result, whole)
+    assert "no checkpoint was kept after epoch 1: [Errno 28] No space left on device" in result.mended[0]
 
 
 # what a recipe's definition is

@@ -20,6 +20,7 @@ from kohort.cohort.capture import (
     weight_positions,
 )
 from kohort.cohort.groups import Group, groups_of
+from kohort.cohort.halfway import Keeper
 from kohort.cohort.labels import check_labels
 from kohort.cohort.members import (
     Member,
@@ -56,6 +57,7 @@ class Request:
         validation_stream: What is validated on instead of arrays.
         plain: The arguments of `fit`, all but callbacks, for a recipe that no cohort can train and that is therefore
             trained alone; None: refuse it.
+        keeper: Gives who keeps where a cohort stands, from its recipes and seeds; None: nobody does.
     """
 
     options: Training
@@ -66,6 +68,7 @@ class Request:
     stream: Stream | None = None
     validation_stream: Stream | None = None
     plain: Mapping[str, Any] | None = None
+    keeper: Callable[[Sequence[str], Sequence[int]], Keeper] | None = None
 
     def trace(self, name: str, model: keras.Model) -> Traced:
         """A built model's steps for this data, after a look at the labels."""
@@ -206,7 +209,9 @@ def _trained_together(
             for member in zip(seeds, own.states, own.orders, own.python_states, strict=True)
         ]
         data = request.data.of([*range(len(seeds))] * len(group.recipes))
-        orders.append(_order(group, members, models, names, traced, replace(request, data=data)))
+        own_order = _order(group, members, models, names, traced, replace(request, data=data))
+        keeper = request.keeper(own_order.names, seeds) if request.keeper is not None else None
+        orders.append(replace(own_order, keeper=keeper))
     if request.stream is not None:
         first = built[which[0]]
         request.stream.begin_from(first.python_states[0], first.orders[0].generator)

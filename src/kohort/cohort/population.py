@@ -116,6 +116,17 @@ class Population:
         slot = self.slot_of(member)
         return [values[slot] for values in self._host]
 
+    def fetch_all(self) -> list[np.ndarray]:
+        """All members' states as they are now, an array of shape (members, …) for each variable."""
+        self.upload()
+        slots = self._slots()
+        return [np.array(values[slots]) for values in jax.device_get(self.state)]
+
+    def replace_all(self, state: Sequence[np.ndarray]) -> None:
+        """Gives all members the states that `fetch_all` gave."""
+        self._host, self._changed = None, set()
+        self.state = self.spread.apart([self.by_slot(np.asarray(values)) for values in state])
+
     def change(self, member: int, changes: Mapping[int, Any]) -> None:
         """Writes into a member's state: position -> value. The devices get it before the next call."""
         if not changes:

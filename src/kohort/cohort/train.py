@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from kohort.cohort.callbacks import MemberCallbacks, check_apart, copies, given,
 from kohort.cohort.capture import finalized
 from kohort.cohort.columns import Columns
 from kohort.cohort.groups import Group
+from kohort.cohort.halfway import Halfway, Keeper, written
 from kohort.cohort.members import Member
 from kohort.cohort.passes import Batches, WholeEpochs
 from kohort.cohort.plan import plan_for
@@ -131,6 +133,7 @@ class Order:
         course: Which epochs, and the callbacks.
         devices: Use at most so many devices; None: all.
         in_place: Whether given models are trained in place.
+        keeper: Keeps where the cohort stands now and then; only where no callback is heard.
     """
 
     group: Group
@@ -142,6 +145,7 @@ class Order:
     course: Course
     devices: int | None = None
     in_place: bool = False
+    keeper: Keeper | None = None
 
 
 class CohortTraining:
@@ -196,7 +200,7 @@ class CohortTraining:
     # without callbacks: as many epochs a call as fill half a second
 
     def _run_chunks(self, progress: Progress) -> None:
-        everyone, done, wanted = range(len(self.order.members)), 0, 1
+        everyone, done, wanted = range(len(self.order.members)), self._resume(), 1
         while done < self.course.length:
             count = min(wanted, self.course.length - done, self.epochs.epochs)
             numbers = range(self.course.initial_epoch + done, self.course.initial_epoch + done + count)
@@ -209,7 +213,25 @@ class CohortTraining:
                     self._note(member, epoch, logs[member, position])
             done += count
             progress(done * len(everyone), 0)
+            if self.order.keeper is not None and done < self.course.length:
+                self.order.keeper.offer(partial(self._halfway, done))
             wanted = max(1, int(count * SECONDS_PER_CALL / max(seconds, 1e-6)))
+
+    def _resume(self) -> int:
+        """Goes back to where the cohort stood when its process ended; gives how many epochs it had trained."""
+        kept = self.order.keeper.load() if self.order.keeper is not None else None
+        if kept is None:
+            return 0
+        self.population.replace_all(kept.state)
+        for number, (member, generator) in enumerate(zip(self.order.members, kept.generators(), strict=True)):
+            member.orders.generator = generator
+            self.logs[number] = list(kept.logs[number])
+            self.trained[number] = [self.course.initial_epoch + epoch for epoch in range(kept.epochs)]
+        return kept.epochs
+
+    def _halfway(self, epochs: int) -> Halfway:
+        keys, positions = written([member.orders.generator for member in self.order.members])
+        return Halfway(epochs, self.population.fetch_all(), np.array(self.logs), keys, positions)
 
     # with callbacks: every member's callbacks are heard at the points at which fit calls them
 

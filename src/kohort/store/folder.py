@@ -15,11 +15,13 @@ from filelock import FileLock, Timeout
 from kohort.errors import StudyError
 from kohort.run import Run
 from kohort.store import disk
+from kohort.store.checkpoint import Checkpoint
 from kohort.store.database import DATABASE_ERRORS, FILE, DamagedError, Database
 from kohort.store.kept import COLUMNS, Kept, keep, revived
 from kohort.store.records import read_record, write_record
 
 RECORDS = "records"
+CHECKPOINTS = "checkpoints"
 LOCK = "study.lock"
 
 Weights = Literal["all", "none"]
@@ -165,6 +167,17 @@ class StudyFolder:
                 execute("INSERT INTO log (run, name, numbers) VALUES (?, ?, ?)", (run, name, numbers.tobytes()))
             outcome = (run, own.rows.tobytes(), own.outcomes.tobytes())
             execute("INSERT INTO outcome (run, rows, numbers) VALUES (?, ?, ?)", outcome)
+
+    def checkpoint(self, recipes: Sequence[str], seeds: Sequence[int]) -> Checkpoint:
+        """The checkpoints of a cohort of this generation.
+
+        Args:
+            recipes: Its recipes.
+            seeds: Its seeds.
+        """
+        decides = {"decides": self._told["decides"], "recipes": [self._told["recipes"].get(name) for name in recipes]}
+        identity = json.dumps(decides, sort_keys=True)
+        return Checkpoint(self.path / CHECKPOINTS, identity, recipes, seeds)
 
     # opening
 

@@ -34,13 +34,18 @@ def write_record(folder: Path, told: Mapping[str, Any], arrays: Mapping[str, np.
     Returns:
         The file's name, length and SHA-256.
     """
-    content = json.dumps(told, sort_keys=True)
-    header = {"kohort_record": LAYOUT, "content": content, "sha256": _digest(content, arrays)}
-    # np.ascontiguousarray would give a single number an axis
-    contents = save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata=header)
+    contents = packed(told, arrays)
     name = f"{uuid.uuid4().hex}.safetensors"
     disk.write(folder / name, contents)
     return name, len(contents), hashlib.sha256(contents).hexdigest()
+
+
+def packed(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The contents of a file with a header and arrays, under one hash, as `read_record` reads it."""
+    content = json.dumps(told, sort_keys=True)
+    header = {"kohort_record": LAYOUT, "content": content, "sha256": _digest(content, arrays)}
+    # np.ascontiguousarray would give a single number an axis
+    return save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata=header)
 
 
 def read_record(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 from kohort.errors import StudyError
 from kohort.store import disk
 from kohort.store.database import FILE, Database
-from kohort.store.folder import LOCK, RECORDS
+from kohort.store.folder import CHECKPOINTS, LOCK, RECORDS
 
 
 def remove_study(folder: Path) -> int:
@@ -25,10 +25,11 @@ def remove_study(folder: Path) -> int:
     """
     _check(folder)
     with _locked(folder):
-        files = [*_parts_of(folder), *(folder / RECORDS).glob("*.safetensors"), *_spoilt(folder)]
+        held = [path for own in (RECORDS, CHECKPOINTS) for path in (folder / own).glob("*.safetensors")]
+        files = [*_parts_of(folder), *held, *_spoilt(folder)]
         freed = _removed(files)
     disk.remove(folder / LOCK)
-    for own in (folder / RECORDS, folder):
+    for own in (folder / RECORDS, folder / CHECKPOINTS, folder):
         if own.is_dir() and not any(own.iterdir()):
             own.rmdir()
     return freed
@@ -82,6 +83,7 @@ def _spoilt(folder: Path) -> Iterator[Path]:
     yield from folder.glob(f"{FILE}*.damaged-*")
     yield from (folder / RECORDS).glob("*.damaged")
     yield from (folder / RECORDS).glob("*.part")
+    yield from (folder / CHECKPOINTS).glob("*.part")
 
 
 def _removed(files: list[Path]) -> int:

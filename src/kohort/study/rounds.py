@@ -1,6 +1,6 @@
 """A round of a study: recipes train under some seeds and are tested, but for runs that the study's folder holds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from kohort.cohort.arrays import Arrays
+from kohort.cohort.halfway import Halfway
 from kohort.cohort.members import Training
 from kohort.cohort.outcomes import Measure
 from kohort.cohort.predict import predict
@@ -47,6 +48,35 @@ class Material:
     splits: list[Split]
     pool: Arrays
     data: Data
+
+
+class Kept:
+    """Keeps where a cohort stands in a study's folder.
+
+    Args:
+        folder: The folder.
+        recipes: The cohort's recipes.
+        seeds: Its seeds.
+    """
+
+    def __init__(self, folder: StudyFolder, recipes: Sequence[str], seeds: Sequence[int]):
+        self._folder, self._checkpoint = folder, folder.checkpoint(recipes, seeds)
+
+    def load(self) -> Halfway | None:
+        """Where it stood; None if nothing was kept."""
+        found = self._checkpoint.load()
+        self._tell()
+        return None if found is None else Halfway.of(*found)
+
+    def offer(self, now: Callable[[], Halfway]) -> None:
+        """Keeps where it stands, every half minute at the most often."""
+        if self._checkpoint.is_due():
+            halfway = now()
+            self._checkpoint.save(halfway.epochs, halfway.arrays)
+            self._tell()
+
+    def _tell(self) -> None:
+        self._folder.remarks += [own for own in self._checkpoint.remarks if own not in self._folder.remarks]
 
 
 @dataclass(frozen=True)
@@ -118,10 +148,13 @@ class Rounds:
         params = {"verbose": 0, "epochs": plan.epochs, "steps": -(-plan.rows[0] // plan.batch_size)}
         course = Course(plan.epochs, callbacks=callbacks_of(recipes), params=params)
         kept: dict[Key, Run] = {}
+        request = Request(self._options(material), material.data, course)
+        if folder is not None:
+            request = replace(request, keeper=partial(Kept, folder))
         fitted = fit_members(
             recipes,
             seeds,
-            Request(self._options(material), material.data, course),
+            request,
             heard,
             required_logs=("accuracy", "val_accuracy") if plan.metric == "accuracy" else (),
             outputs=self.dataset.outputs,
@@ -148,7 +181,9 @@ class Rounds:
         tested = dict(self._tested(recipes, [cohort], runs, material))
         names = tuple(recipes[index].name for index in cohort.group.recipes)
         by_name = {recipe.name: recipe for recipe in recipes}
-        for run in folder.add(list(tested.values()), names):
+        ended = folder.add(list(tested.values()), names)
+        folder.checkpoint(names, material.seeds).remove()
+        for run in ended:
             assert run.seed is not None
             kept[run.recipe, run.seed] = with_model(run, by_name[run.recipe], partial(self._options_of, run.seed))
 

@@ -1,0 +1,67 @@
+"""A cohort half-way: all that the rest of its training depends on, as arrays, and who keeps it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Halfway:
+    """Where a cohort stands between two epochs.
+
+    Attributes:
+        epochs: How many epochs are trained.
+        state: The members' states, an array of shape (members, …) for each variable in the order of
+            `capture.variables`: weights, optimiser, seed generators, metrics.
+        logs: The epochs' logs, of shape (members, epochs, logs).
+        keys: NumPy's generators that draw the orders of the members' batches: their words, of shape (members, 624).
+        positions: How far each has used these, and the normal number that it may hold, of shape (members, 3).
+    """
+
+    epochs: int
+    state: Sequence[np.ndarray]
+    logs: np.ndarray
+    keys: np.ndarray
+    positions: np.ndarray
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Its arrays by name."""
+        state = {f"state/{position}": values for position, values in enumerate(self.state)}
+        return {**state, "logs": self.logs, "keys": self.keys, "positions": self.positions}
+
+    @classmethod
+    def of(cls, epochs: int, arrays: Mapping[str, np.ndarray]) -> "Halfway":
+        """What `arrays` gave, back."""
+        count = sum(name.startswith("state/") for name in arrays)
+        state = [arrays[f"state/{position}"] for position in range(count)]
+        return cls(epochs, state, arrays["logs"], arrays["keys"], arrays["positions"])
+
+    def generators(self) -> list[np.random.RandomState]:
+        """The members' generators, each where it stood."""
+        found = []
+        for keys, (position, has_normal, normal) in zip(self.keys, self.positions, strict=True):
+            own = np.random.RandomState()
+            own.set_state(("MT19937", keys, int(position), int(has_normal), float(normal)))
+            found.append(own)
+        return found
+
+
+def written(generators: Sequence[np.random.RandomState]) -> tuple[np.ndarray, np.ndarray]:
+    """`keys` and `positions` of generators."""
+    states: list[Any] = [own.get_state() for own in generators]
+    keys = np.stack([keys for _, keys, *_ in states]).astype(np.uint32)
+    return keys, np.array([rest for _, _, *rest in states], np.float64)
+
+
+class Keeper(Protocol):
+    """Keeps where a cohort stands, so that it can go on from there in another process."""
+
+    def load(self) -> Halfway | None:
+        """Where it stood; None if nothing was kept."""
+        ...
+
+    def offer(self, now: Callable[[], Halfway]) -> None:
+        """Keeps where it stands if it is time to, which the keeper decides."""
+        ...
