@@ -132,6 +132,13 @@ def test_recipes_may_be_added(study: Path) -> None:
         StudyFolder(study, changed)
 
 
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StudyError, match="a study must be a folder. Got a file. Name another"):
+        StudyFolder(tmp_path / "file", ASKED)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_one_process_writes(study: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from kohort.errors import StudyError\n"

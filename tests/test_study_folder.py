@@ -73,6 +73,21 @@ def test_a_study_in_a_folder_is_the_same_study(undisturbed: Any, tmp_path: Path,
     np.testing.assert_array_equal(model.predict(x, verbose=0), other.predict(x, verbose=0))
 
 
+def test_the_best_run_is_chosen_on_validation_rows(undisturbed: Any, tmp_path: Path) -> None:
+    scores = {key: run.history["val_accuracy"][-1] for key, run in undisturbed.runs.items()}
+    best = undisturbed.best()
+    assert scores[best.recipe, best.seed] == max(scores.values())
+    diabetes = kohort.data.named("diabetes")
+    result = kohort.Study(["none"], diabetes, seeds=3, epochs=2, folder=tmp_path, weights="none").run(verbose=0)
+    errors = [run.history["val_root_mean_squared_error"][-1] for run in result.runs.values()]
+    assert result.best().history["val_root_mean_squared_error"][-1] == min(errors)
+    with pytest.raises(StudyError, match="the weights of 'none' must have been kept"):
+        result.best().model()
+    judged = kohort.Study(["none"], MOONS, seeds=1, epochs=1, metric="AUC").run(verbose=0)
+    with pytest.raises(DataError, match="must have logged 'val_AUC' for the best to be chosen"):
+        judged.best()
+
+
 def test_what_was_interrupted_goes_on(
     undisturbed: Any, tmp_path: Path, trained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -70,6 +70,7 @@ def compare(
         Path | None,
         typer.Option("--study", help="A folder that keeps each run as soon as it has ended; typed again, it goes on."),
     ] = None,
+    weights: Annotated[str, typer.Option(help="Which runs' weights the study keeps: all or none.")] = "all",
     force: Annotated[
         bool, typer.Option("--force", help="Begin anew where the folder holds another study, and keep that.")
     ] = False,
@@ -107,6 +108,7 @@ def compare(
         smallest_effect=smallest_effect,
         most_seeds=most_seeds,
         folder=folder,
+        weights=cast(Any, weights),
         force=force,
     )
     try:

@@ -72,6 +72,8 @@ class StudyFolder:
     """
 
     def __init__(self, path: Path, identity: Identity, *, weights: Weights = "all", force: bool = False):
+        if path.exists() and not path.is_dir():
+            raise StudyError(f"{path}: a study must be a folder. Got a file. Name another.")
         self.path, self.weights = path, weights
         self.remarks: list[str] = []
         self._lock = FileLock(path / LOCK, timeout=0)

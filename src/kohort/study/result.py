@@ -1,10 +1,12 @@
 """What a study will do, and what it is when it has run."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from kohort.run import Runs
+from kohort.errors import DataError
+from kohort.run import Run, Runs
 from kohort.statistics.comparison import Comparison, compare
 from kohort.statistics.spending import Looks
 
@@ -75,6 +77,27 @@ class StudyResult:
         """The recipes side by side, with a verdict on each."""
         plan = self.plan
         return compare(self.runs, plan.baseline, smallest_effect=plan.smallest_effect, looks=self.looks)
+
+    def best(self) -> Run:
+        """The run that does best on its own validation rows after its last epoch; the test rows have no say in it.
+
+        Its test score is therefore honest, but for the optimism of a choice among few: see `comparison.regret`.
+
+        Raises:
+            DataError: Runs did not log the study's metric on validation rows.
+        """
+        log = f"val_{self.plan.metric}"
+        last = {key: run.history[log][-1] for key, run in self.runs.items() if run.history.get(log)}
+        known = {key: value for key, value in last.items() if math.isfinite(value)}
+        if not known:
+            logged = ", ".join(next(iter(self.runs.values())).history)
+            raise DataError(
+                f"runs must have logged {log!r} for the best to be chosen on validation rows. Got {logged}. Choose "
+                "among result.runs yourself."
+            )
+        test = next(iter(self.runs.values())).test
+        high = test is None or test.greater_is_better
+        return self.runs[(max if high else min)(known, key=lambda key: known[key])]
 
     def __str__(self) -> str:
         """The verdicts in words."""
