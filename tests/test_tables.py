@@ -259,6 +259,16 @@ def test_parts_of_groups_are_full_whatever_the_sizes_of_groups(groups: np.ndarra
     assert train + validation + test > 0.8 * len(groups)
 
 
+def test_a_target_too_far_from_all_others_is_refused_with_its_row() -> None:
+    y = RNG.normal(size=200)
+    y[17] = 1.5e37
+    dataset = load(pl.DataFrame({"x": RNG.normal(size=200), "y": y}))
+    rows = np.arange(20, 120)
+    with pytest.raises(DataError, match=r"within 1e\+15 standard deviations.*Got 1.5e\+37 in row 18. Mend it"):
+        dataset.targets(rows)
+    assert np.isfinite(dataset.targets(np.arange(120)).values).all()
+
+
 def test_of_rows_with_times_the_latest_are_the_test() -> None:
     days = RNG.permutation(200)
     dataset = load(pl.DataFrame({"x": RNG.normal(size=200), "day": days, "y": ["a", "b"] * 100}), "y", time="day")

@@ -48,6 +48,7 @@ def outcome(table: Any, batch_size: int) -> str:
     try:
         dataset = load(table, "target")
         own = split(dataset, 0, batch_size)
+        targets = dataset.targets(own.train).values
     except DataError as error:
         return "refused in lines" if "\n" in str(error) else "refused"
     seen = dataset.inputs(own.train)
@@ -56,7 +57,7 @@ def outcome(table: Any, batch_size: int) -> str:
     assert np.isfinite(seen).all()
     for position, codes in dataset.embedded:
         assert ((seen[:, position] >= 0) & (seen[:, position] < codes)).all()
-    assert np.isfinite(dataset.targets(own.train).values).all()
+    assert np.isfinite(targets).all()
     together = np.concatenate([own.train, own.validation, own.test])
     assert len(set(together)) == len(together) == dataset.rows
     return "learnt"

@@ -12,6 +12,9 @@ from kohort.errors import DataError
 
 Task = Literal["binary", "multiclass", "regression"]
 
+FURTHEST = 1e15
+"""Standard deviations; the square of an error is still far from what float32 can hold."""
+
 POWERS = {
     "root_mean_squared_error": 1,
     "rmse": 1,
@@ -189,9 +192,20 @@ class Dataset:
         return ((self.x - mean) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
 
     def targets(self, training_rows: np.ndarray) -> Targets:
-        """All targets as a network learns them whose training rows are these."""
+        """All targets as a network learns them whose training rows are these.
+
+        Raises:
+            DataError: A target of a regression is so far from the training rows' that float32 cannot hold it.
+        """
         if self.classes:
             return Targets(self.y)
-        trained = self.y[training_rows].astype(np.float64)
-        centre, spread = float(trained.mean()), float(trained.std()) or 1.0
-        return Targets(((self.y - centre) / spread).astype(np.float32), centre, spread)
+        y = self.y.astype(np.float64)
+        centre, spread = float(y[training_rows].mean()), float(y[training_rows].std()) or 1.0
+        scaled = (y - centre) / spread
+        furthest = int(np.abs(scaled).argmax())
+        if not abs(scaled[furthest]) < FURTHEST:
+            raise DataError(
+                f"dataset {self.name!r}: targets must be within {FURTHEST:g} standard deviations of the training rows' "
+                f"mean. Got {self.y[furthest]:g} in row {furthest + 1}. Mend it, or leave the row out."
+            )
+        return Targets(scaled.astype(np.float32), centre, spread)

@@ -120,6 +120,7 @@ class Study:
             code = code_of(network) if callable(network) else ""
         names = tuple(recipe.name for recipe in self.recipes)
         first = split(dataset, 0, batch_size)
+        dataset.targets(first.train)  # refused here rather than when a folder has been made
         self.remarks = (*dataset.remarks, *_copies(dataset, first), *_few_groups(dataset, first))
         self.measure = measure(metric, dataset.y, dataset.outputs)
         self.plan = Plan(
