@@ -37,7 +37,8 @@ def many_runs(folder: Path) -> dict[str, float]:
     import numpy as np
 
     from kohort.run import Evaluation, Outcome, Run
-    from kohort.store.folder import Identity, StudyFolder
+    from kohort.store.folder import StudyFolder
+    from kohort.store.identity import Identity
 
     identity = Identity("d", {"epochs": "50"}, {f"recipe {place}": "" for place in range(100)}, {})
     generator = np.random.default_rng(0)

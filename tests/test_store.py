@@ -19,7 +19,9 @@ from kohort.errors import StudyError
 from kohort.run import Evaluation, Outcome, Run
 from kohort.store import disk, schema
 from kohort.store.database import FILE, Database
-from kohort.store.folder import RECORDS, Identity, StudyFolder
+from kohort.store.folder import StudyFolder
+from kohort.store.identity import Identity
+from kohort.store.layout import RECORDS
 from kohort.store.tidying import collect_garbage, remove_study
 
 ASKED = Identity("digits", {"epochs": "3", "data": "abc"}, {"none": "none", "l2": "l2 0.01"}, {"source": "somewhere"})

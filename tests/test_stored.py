@@ -129,6 +129,15 @@ def test_a_study_is_removed_when_it_is_confirmed(tmp_path: Path, capsys: pytest.
     assert not (tmp_path / "s").exists()
 
 
+def test_nothing_is_removed_from_a_damaged_study(tmp_path: Path) -> None:
+    kohort.Study(["none"], kohort.data.moons(), seeds=1, epochs=1, folder=tmp_path).run(verbose=0)
+    file = tmp_path / "study.sqlite"
+    file.write_bytes(file.read_bytes()[:5000])
+    with pytest.raises(StudyError, match="the file is damaged. Run the study again: it is made anew from its records"):
+        run("gc", str(tmp_path))
+    assert list((tmp_path / "records").glob("*.safetensors"))
+
+
 def test_what_is_no_study(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"there must be a study. Got no study.sqlite in it"):
         read_study(tmp_path)

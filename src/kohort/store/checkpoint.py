@@ -27,15 +27,15 @@ class Checkpoint:
         identity: What the cohort is: all that decides its members' numbers.
         recipes: Its recipes.
         seeds: Its seeds.
+        remarks: Takes what goes wrong, in sentences.
     """
 
-    def __init__(self, folder: Path, identity: str, recipes: Sequence[str], seeds: Sequence[int]):
+    def __init__(self, folder: Path, identity: str, recipes: Sequence[str], seeds: Sequence[int], remarks: list[str]):
         told = json.dumps([identity, list(recipes), list(seeds)])
         self._told = hashlib.sha256(told.encode()).hexdigest()
         self._paths = [folder / f"{self._told[:32]}-{turn}.safetensors" for turn in (0, 1)]
-        self._turn = 0
+        self._turn, self._remarks = 0, remarks
         self._due = time.monotonic() + SECONDS_BETWEEN
-        self.remarks: list[str] = []
 
     def load(self) -> tuple[int, dict[str, np.ndarray]] | None:
         """How many epochs were trained, and the arrays of the latest whole checkpoint; None if there is none."""
@@ -46,7 +46,7 @@ class Checkpoint:
             try:
                 told, arrays = read_record(path)
             except StudyError as error:
-                self.remarks.append(f"{path}: {error} An earlier checkpoint, or none, is used.")
+                self._remarks.append(f"{path}: {error} An earlier checkpoint, or none, is used.")
                 continue
             if told["cohort"] == self._told:
                 found.append((told["epochs"], turn, arrays))
@@ -73,7 +73,7 @@ class Checkpoint:
             disk.write(self._paths[self._turn], packed({"cohort": self._told, "epochs": epochs}, arrays()))
             self._turn = 1 - self._turn
         except (OSError, MemoryError) as error:
-            self.remarks.append(f"{self._paths[0].parent}: no checkpoint was kept after epoch {epochs}: {error}.")
+            self._remarks.append(f"{self._paths[0].parent}: no checkpoint was kept after epoch {epochs}: {error}.")
         took = time.monotonic() - started
         self._due = time.monotonic() + max(SECONDS_BETWEEN, MOST_SHARE * took)
 

@@ -15,8 +15,6 @@ from kohort.store import disk
 from kohort.store.schema import APPLICATION, MIGRATIONS, SCHEMA, VERSION
 
 FILE = "study.sqlite"
-DATABASE_ERRORS = (sqlite3.Error,)
-"""What SQLite raises when it can do something not."""
 
 SECONDS_FOR_A_LOCK = 30.0  # that another process holds for a moment, such as a backup
 
@@ -143,3 +141,33 @@ class Database:
             with suppress(sqlite3.Error):  # a reader has it open, or the disk is full: nothing is lost
                 self.connection.execute("PRAGMA journal_mode = DELETE")
         self.connection.close()
+
+
+def check_is_study(folder: Path) -> None:
+    """Refuses a folder without a study.
+
+    Raises:
+        StudyError: It is one.
+    """
+    if not (folder / FILE).is_file():
+        raise StudyError(f"{folder}: there must be a study. Got no {FILE} in it. Is the path right?")
+
+
+@contextmanager
+def opened_to_read(folder: Path) -> Iterator[Database]:
+    """A study's SQLite file, open for reading.
+
+    Raises:
+        StudyError: There is no study, or it is damaged.
+    """
+    check_is_study(folder)
+    try:
+        database = Database(folder, write=False)
+        try:
+            yield database
+        finally:
+            database.close()
+    except DamagedError as error:
+        raise StudyError(
+            f"{error}: the file is damaged. Run the study again: it is made anew from its records."
+        ) from error

@@ -1,61 +1,32 @@
 """A study's folder: who writes to it, what is in it, and how damage is found and mended."""
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from kohort.errors import StudyError
 from kohort.run import Run
 from kohort.store import disk
 from kohort.store.checkpoint import Checkpoint
-from kohort.store.database import DATABASE_ERRORS, FILE, DamagedError, Database
+from kohort.store.database import FILE, DamagedError, Database
+from kohort.store.identity import Identity
 from kohort.store.kept import COLUMNS, Kept, keep, revived
+from kohort.store.layout import CHECKPOINTS, RECORDS, locked
 from kohort.store.records import read_record, write_record
-
-RECORDS = "records"
-CHECKPOINTS = "checkpoints"
-LOCK = "study.lock"
+from kohort.store.rows import CHECKED, Key, digest_of_row, identity_of, run_rows, stored_runs
 
 Weights = Literal["all", "none"]
 """Which runs' weights are kept."""
 
-Key = tuple[str, int]
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a study is.
-
-    Attributes:
-        dataset: The data's name.
-        decides: Name -> value of all that decides a run's numbers, but for recipe and seed.
-        recipes: Recipe -> what it does, as text that changes when the recipe does.
-        facts: Name -> value of what else a reader wants to know.
-    """
-
-    dataset: str
-    decides: Mapping[str, str]
-    recipes: Mapping[str, str]
-    facts: Mapping[str, Any]
-
-    def differences(self, other: "Identity") -> list[str]:
-        """How another study is not this one, in words; recipes that only one of them has are no difference."""
-        names = dict.fromkeys([*self.decides, *other.decides])
-        told = [
-            f"{name} {_short(self.decides.get(name))} instead of {_short(other.decides.get(name))}"
-            for name in names
-            if self.decides.get(name) != other.decides.get(name)
-        ]
-        changed = [name for name in self.recipes if other.recipes.get(name, self.recipes[name]) != self.recipes[name]]
-        return told + [f"another recipe {name!r}" for name in changed]
+IN_USE = "one process may write to a study. Got another that does. Wait for it, or name another folder."
 
 
 class StudyFolder:
@@ -74,12 +45,12 @@ class StudyFolder:
     def __init__(self, path: Path, identity: Identity, *, weights: Weights = "all", force: bool = False):
         if path.exists() and not path.is_dir():
             raise StudyError(f"{path}: a study must be a folder. Got a file. Name another.")
-        self.path, self.weights = path, weights
+        self.path, self.identity, self.weights = path, identity, weights
         self.remarks: list[str] = []
-        self._lock = FileLock(path / LOCK, timeout=0)
+        self._held = ExitStack()
         with self._told_of_errors("the study could not be opened"):
             disk.make_folder(path / RECORDS)
-            self._lock_it()
+            self._held.enter_context(locked(path, IN_USE))
             try:
                 self._database = self._opened()
                 self._mend()
@@ -87,15 +58,6 @@ class StudyFolder:
             except BaseException:
                 self.close()
                 raise
-
-    def _lock_it(self) -> None:
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise StudyError(
-                f"{self.path}: one process may write to a study. Got another that does. Wait for it, or name another "
-                "folder."
-            ) from None
 
     def __enter__(self) -> "StudyFolder":
         return self
@@ -107,7 +69,7 @@ class StudyFolder:
         """Lets others write."""
         if hasattr(self, "_database"):
             self._database.close()
-        self._lock.release()
+        self._held.close()
 
     def runs(self) -> dict[Key, tuple[Run, tuple[str, ...]]]:
         """The runs of this generation that have ended, and with which recipes they trained in one program."""
@@ -133,7 +95,7 @@ class StudyFolder:
             arrays |= own.arrays(place)
             if self.weights == "all":
                 arrays |= {f"{place}/weights/{position}": array for position, array in enumerate(run.weights)}
-        told = {"study": self._told, "runs": [dict(own.columns) for own in kept]}
+        told = {"study": asdict(self.identity), "runs": [dict(own.columns) for own in kept]}
         with self._told_of_errors("runs that have ended could not be kept"):
             file, size, digest = write_record(self.path / RECORDS, told, arrays)
             with self._database.transaction():
@@ -146,7 +108,7 @@ class StudyFolder:
         """Makes of a full disk, a locked file or a lack of memory one error that says what now."""
         try:
             yield
-        except (OSError, MemoryError, *DATABASE_ERRORS) as error:
+        except (OSError, MemoryError, sqlite3.Error) as error:
             raise StudyError(
                 f"{self.path}: {what}: {str(error) or type(error).__name__}. Those kept before are safe. Mend it and "
                 "run the study again: it goes on with the others."
@@ -177,9 +139,10 @@ class StudyFolder:
             recipes: Its recipes.
             seeds: Its seeds.
         """
-        decides = {"decides": self._told["decides"], "recipes": [self._told["recipes"].get(name) for name in recipes]}
+        own = self.identity
+        decides = {"decides": dict(own.decides), "recipes": [own.recipes.get(name) for name in recipes]}
         identity = json.dumps(decides, sort_keys=True)
-        return Checkpoint(self.path / CHECKPOINTS, identity, recipes, seeds)
+        return Checkpoint(self.path / CHECKPOINTS, identity, recipes, seeds, self.remarks)
 
     # opening
 
@@ -203,46 +166,50 @@ class StudyFolder:
         """Finds records and rows that are damaged, and takes in records that the SQLite file does not know."""
         try:
             known = dict(self._database.all("SELECT file, sha256 FROM record"))
-            self._check_rows(known)
+            spoilt = self._spoilt(known)
         except DamagedError as error:
             self._database.close()
             self._database = self._made_anew(str(error))
-            known = {}
-        for file, digest in known.items():
+            known, spoilt = {}, []
+        for file in spoilt:
             path = self.path / RECORDS / file
-            if not _is(path, digest):
-                self.remarks.append(f"{path}: the record is damaged or gone, so its runs are trained again.")
-                self._forget(file)
-                if path.is_file():
-                    disk.point("replace")
-                    path.replace(path.with_name(f"{file}.damaged"))
+            self.remarks.append(f"{path}: the record is damaged or gone, so its runs are trained again.")
+            self._forget(file)
+            if path.is_file():
+                self._put_aside(path)
         for part in (self.path / RECORDS).glob("*.part"):
             disk.remove(part)
         for path in sorted((self.path / RECORDS).glob("*.safetensors")):
             if path.name not in known:
                 self._take_in(path)
 
-    def _check_rows(self, known: Mapping[str, str]) -> None:
-        """Whether all rows are what was written; SQLite itself notices no other number in a row.
+    def _spoilt(self, known: Mapping[str, str]) -> list[str]:
+        """The records that are damaged or gone; all rows are checked, as SQLite notices no other number in a row.
 
         Raises:
-            DamagedError: One is not.
+            DamagedError: A row is not what was written.
         """
         for table, columns in CHECKED.items():
             for *values, digest in self._database.all(f"SELECT {', '.join(columns)}, sha256 FROM {table}"):
-                if _digest(values) != digest:
+                if digest_of_row(values) != digest:
                     raise DamagedError(f"{self._database.path}: a row of the table {table} is not what was written")
         held = dict(self._database.all("SELECT file, runs FROM record"))
-        for generation, key, own, digest, file, place in _kept_runs(self._database, None):
-            if own is None or own.digest(generation, file, place) != digest or file not in known:
-                raise DamagedError(f"{self._database.path}: the rows of run {key} are not what was written")
-            held[file] -= 1
+        for row in run_rows(self._database):
+            if row.whole() is None or row.record not in known:
+                raise DamagedError(f"{self._database.path}: the rows of run {row.key} are not what was written")
+            held[row.record] -= 1
         if any(held.values()):
             raise DamagedError(f"{self._database.path}: rows of runs are gone")
-        for file, digest in known.items():
-            path = self.path / RECORDS / file
-            if not _is(path, digest) and _is_whole(path):
+        paths = {file: self.path / RECORDS / file for file in known}
+        spoilt = [file for file, digest in known.items() if not _is(paths[file], digest)]
+        for file in spoilt:
+            if _is_whole(paths[file]):
                 raise DamagedError(f"{self._database.path}: what it says of {file} is not what was written")
+        return spoilt
+
+    def _put_aside(self, record: Path) -> None:
+        disk.point("replace")
+        record.replace(record.with_name(f"{record.name}.damaged"))
 
     def _forget(self, file: str) -> None:
         with self._database.transaction():
@@ -255,8 +222,7 @@ class StudyFolder:
             told, arrays = read_record(path)
         except StudyError as error:
             self.remarks.append(f"{error}")
-            disk.point("replace")
-            path.replace(path.with_name(f"{path.name}.damaged"))
+            self._put_aside(path)
             return
         kept = []
         for place, columns in enumerate(told["runs"]):
@@ -278,12 +244,6 @@ class StudyFolder:
 
     def _generation(self, identity: Identity, force: bool) -> int:
         """The generation that an identity belongs to; the last one's if nothing differs."""
-        self._told = {
-            "dataset": identity.dataset,
-            "decides": dict(identity.decides),
-            "recipes": dict(identity.recipes),
-            "facts": dict(identity.facts),
-        }
         found = self._generation_of(identity)
         if found is not None:
             self._add_recipes(found, identity)
@@ -310,7 +270,7 @@ class StudyFolder:
         values = (_now(), identity.dataset, decides, facts)
         cursor = self._database.execute(
             "INSERT INTO generation (begun, dataset, identity, facts, sha256) VALUES (?, ?, ?, ?, ?)",
-            (*values, _digest(values)),
+            (*values, digest_of_row(values)),
         )
         own = int(cursor.lastrowid or 0)
         self._insert_recipes(own, identity.recipes, 0)
@@ -328,66 +288,8 @@ class StudyFolder:
             values = (generation, name, what, place)
             self._database.execute(
                 "INSERT INTO recipe (generation, name, definition, place, sha256) VALUES (?, ?, ?, ?, ?)",
-                (*values, _digest(values)),
+                (*values, digest_of_row(values)),
             )
-
-
-def identity_of(database: Database, generation: int) -> Identity:
-    """What a generation is."""
-    query = "SELECT dataset, identity, facts FROM generation WHERE id = ?"
-    ((dataset, decides, facts),) = database.all(query, (generation,))
-    named = database.all("SELECT name, definition FROM recipe WHERE generation = ? ORDER BY place", (generation,))
-    return Identity(dataset, json.loads(decides), dict(named), json.loads(facts))
-
-
-def stored_runs(database: Database, folder: Path, generation: int) -> Iterator[tuple[Key, Run, tuple[str, ...]]]:
-    """The runs of a generation: key, run, and the recipes that trained in one program with it.
-
-    Raises:
-        StudyError: A row is not what was written.
-    """
-    for _, key, own, digest, file, place in _kept_runs(database, generation):
-        if own is None or own.digest(generation, file, place) != digest:
-            raise StudyError(
-                f"{database.path}: the rows of run {key} are damaged. Run the study again: it is read from its record."
-            )
-        yield key, revived(own, folder / RECORDS / file, place), tuple(json.loads(own.columns["cohort"]))
-
-
-def _kept_runs(database: Database, generation: int | None) -> Iterator[tuple[int, Key, Kept | None, str, str, int]]:
-    """All runs of a generation, or of all: generation, key, what was kept, its hash, its record and place in that."""
-    where, values = ("", ()) if generation is None else ("WHERE generation = ?", (generation,))
-    logs: dict[int, dict[str, np.ndarray]] = {}
-    for run, name, numbers in database.all(
-        f"SELECT run, name, numbers FROM log JOIN run ON run.id = run {where}", values
-    ):
-        logs.setdefault(run, {})[name] = _numbers(numbers, "<f8")
-    columns = ", ".join(f"run.{name}" for name in COLUMNS)
-    query = (
-        f"SELECT run.id, run.generation, run.sha256, record, place, rows, numbers, {columns} "
-        "FROM run JOIN outcome ON run = run.id"
-    )
-    for run, own_generation, digest, file, place, rows, numbers, *told in database.all(
-        f"{query} {where} ORDER BY run.id", values
-    ):
-        named = dict(zip(COLUMNS, told, strict=True))
-        key = (named["recipe"], named["seed"])
-        try:
-            own = Kept(named, logs.get(run, {}), _numbers(rows, "<i4"), _numbers(numbers, "<f4"))
-        except (TypeError, ValueError):
-            own = None
-        yield own_generation, key, own, digest, file, place
-
-
-CHECKED = {
-    "generation": ("begun", "dataset", "identity", "facts"),
-    "recipe": ("generation", "name", "definition", "place"),
-}
-"""Tables whose rows have a hash of these columns."""
-
-
-def _digest(values: Sequence[Any]) -> str:
-    return sha256(json.dumps(list(values)).encode()).hexdigest()
 
 
 def _is(path: Path, digest: str) -> bool:
@@ -402,16 +304,6 @@ def _is_whole(path: Path) -> bool:
     except StudyError:
         return False
     return True
-
-
-def _numbers(blob: bytes, kind: str) -> np.ndarray:
-    return np.frombuffer(blob, kind)
-
-
-def _short(value: str | None) -> str:
-    if value is None:
-        return "nothing"
-    return value if len(value) <= 60 else f"{value[:57]}…"
 
 
 def _now() -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 from kohort.errors import StudyError
 from kohort.run import Run, Runs
-from kohort.store.database import FILE, DamagedError, Database
-from kohort.store.folder import Identity, Key, identity_of, stored_runs
+from kohort.store.database import FILE, opened_to_read
+from kohort.store.facts import facts_of
+from kohort.store.identity import Identity
+from kohort.store.rows import Key, identity_of, stored_runs
 
 
 @dataclass(frozen=True)
@@ -55,24 +57,22 @@ class StoredStudy:
         """How the runs were made: name -> value, for a reader."""
         facts: Mapping[str, Any] = self.identity.facts
         decides = self.identity.decides
-        train, validation, test = facts["rows"]
-        together = "; ".join(" + ".join(names) for names in self.runs.cohorts)
-        versions = [f"{name} {decides[name]}" for name in ("kohort", "keras", "jax", "numpy") if name in decides]
-        return {
-            "data": f"{self.identity.dataset}: {facts['source']}",
-            "fingerprint": f"SHA-256 {decides['data']}",
-            "rows": f"{train} train, {validation} validate, {test} test; {facts['cut']}",
-            **({"found in the data": " ".join(facts["remarks"])} if facts["remarks"] else {}),
-            "network": facts["network"],
-            "training": f"{decides['epochs']} epochs, batch size {decides['batch_size']}",
-            "recipes": ", ".join(self.identity.recipes),
-            "seeds": f"{len(self.seeds)}: {', '.join(map(str, self.seeds))}",
-            "metric": decides["metric"],
-            "programs": f"{len(self.runs.cohorts)} for {len(self.runs)} runs: {together}",
-            "study": f"begun {self.begun}, last run ended {self.ended or 'never'}",
-            "versions": ", ".join(versions),
-            "devices": facts["environment"]["devices"],
-        }
+        return facts_of(
+            self.runs,
+            data=(self.identity.dataset, facts["source"], decides["data"]),
+            rows=facts["rows"],
+            cut=facts["cut"],
+            remarks=facts["remarks"],
+            network=facts["network"],
+            epochs=decides["epochs"],
+            batch_size=decides["batch_size"],
+            recipes=list(self.identity.recipes),
+            seeds=f"{len(self.seeds)}: {', '.join(map(str, self.seeds))}",
+            metric=decides["metric"],
+            when={"study": f"begun {self.begun}, last run ended {self.ended or 'never'}"},
+            versions={name: decides[name] for name in ("kohort", "keras", "jax", "numpy") if name in decides},
+            devices=facts["environment"]["devices"],
+        )
 
 
 def read_study(folder: Path, generation: int | None = None) -> StoredStudy:
@@ -85,27 +85,17 @@ def read_study(folder: Path, generation: int | None = None) -> StoredStudy:
     Raises:
         StudyError: There is no study, or no such generation, or it is damaged.
     """
-    if not (folder / FILE).is_file():
-        raise StudyError(f"{folder}: there must be a study. Got no {FILE} in it. Is the path right?")
-    try:
-        database = Database(folder, write=False)
-        try:
-            known = [own for (own,) in database.all("SELECT id FROM generation ORDER BY id")]
-            own = known[-1] if generation is None and known else generation
-            if own is None or own not in known:
-                raise StudyError(
-                    f"{folder}: the generation must be one of {', '.join(map(str, known)) or 'none'}. Got {generation}."
-                )
-            identity = identity_of(database, own)
-            found = list(stored_runs(database, folder, own))
-            begun = database.one("SELECT begun FROM generation WHERE id = ?", (own,))
-            ended = database.one("SELECT max(ended) FROM run WHERE generation = ?", (own,)) or ""
-        finally:
-            database.close()
-    except DamagedError as error:
-        raise StudyError(
-            f"{error}: the file is damaged. Run the study again: it is made anew from its records."
-        ) from error
+    with opened_to_read(folder) as database:
+        known = [own for (own,) in database.all("SELECT id FROM generation ORDER BY id")]
+        own = known[-1] if generation is None and known else generation
+        if own is None or own not in known:
+            raise StudyError(
+                f"{folder}: the generation must be one of {', '.join(map(str, known)) or 'none'}. Got {generation}."
+            )
+        identity = identity_of(database, own)
+        found = list(stored_runs(database, folder, own))
+        begun = database.one("SELECT begun FROM generation WHERE id = ?", (own,))
+        ended = database.one("SELECT max(ended) FROM run WHERE generation = ?", (own,)) or ""
     place = {name: index for index, name in enumerate(identity.recipes)}
     runs = {key: run for key, run, _ in sorted(found, key=lambda one: (place.get(one[0][0], len(place)), one[0][1]))}
     cohorts = list(dict.fromkeys(cohort for *_, cohort in found))

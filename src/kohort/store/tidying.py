@@ -1,14 +1,12 @@
 """What is removed from the disk: a whole study, or what no study needs."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from kohort.errors import StudyError
 from kohort.store import disk
-from kohort.store.database import FILE, Database
-from kohort.store.folder import CHECKPOINTS, LOCK, RECORDS
+from kohort.store.database import FILE, check_is_study, opened_to_read
+from kohort.store.layout import CHECKPOINTS, LOCK, RECORDS, locked
 
 
 def remove_study(folder: Path) -> int:
@@ -23,7 +21,6 @@ def remove_study(folder: Path) -> int:
     Raises:
         StudyError: There is no study, or it is being written to.
     """
-    _check(folder)
     with _locked(folder):
         held = [path for own in (RECORDS, CHECKPOINTS) for path in (folder / own).glob("*.safetensors")]
         files = [*_parts_of(folder), *held, *_spoilt(folder)]
@@ -45,32 +42,19 @@ def collect_garbage(folder: Path) -> int:
         How many bytes are free now.
 
     Raises:
-        StudyError: There is no study, or it is being written to.
+        StudyError: There is no study, it is being written to, or its SQLite file is damaged.
     """
-    _check(folder)
-    with _locked(folder):
-        database = Database(folder, write=False)
-        try:
-            known = {file for (file,) in database.all("SELECT file FROM record")}
-        finally:
-            database.close()
+    with _locked(folder), opened_to_read(folder) as database:
+        known = {file for (file,) in database.all("SELECT file FROM record")}
         stray = [path for path in (folder / RECORDS).glob("*.safetensors") if path.name not in known]
         return _removed([*_spoilt(folder), *stray])
 
 
-def _check(folder: Path) -> None:
-    if not (folder / FILE).is_file():
-        raise StudyError(f"{folder}: there must be a study. Got no {FILE} in it. Is the path right?")
-
-
-def _locked(folder: Path) -> FileLock:
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise StudyError(f"{folder}: nobody may write to the study meanwhile. Got a process that does.") from None
-    lock.release()
-    return lock
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    check_is_study(folder)
+    with locked(folder, "nobody may write to the study meanwhile. Got a process that does."):
+        yield
 
 
 def _parts_of(folder: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from kohort.errors import DataError
 from kohort.run import Run, Runs
 from kohort.statistics.comparison import Comparison, compare
 from kohort.statistics.spending import Looks
+from kohort.store.facts import facts_of
 
 
 @dataclass(frozen=True)
@@ -107,25 +108,24 @@ class StudyResult:
     def facts(self) -> dict[str, str]:
         """How the runs were made: name -> value, for a reader."""
         plan = self.plan
-        train, validation, test = plan.rows
-        together = "; ".join(" + ".join(names) for names in self.runs.cohorts)
-        versions = [f"{name} {value}" for name, value in self.environment.items() if name != "devices"]
         counted = plan.seeds == tuple(range(len(plan.seeds)))
-        return {
-            "data": f"{plan.dataset[0]}: {self.source}",
-            "fingerprint": f"SHA-256 {plan.dataset[1]}",
-            "rows": f"{train} train, {validation} validate, {test} test; {self.cut}",
-            **({"found in the data": " ".join(self.remarks)} if self.remarks else {}),
-            "network": plan.network,
-            "training": f"{plan.epochs} epochs, batch size {plan.batch_size}",
-            "recipes": ", ".join(plan.recipes),
-            "seeds": f"{len(plan.seeds)}: "
-            + (f"0 to {len(plan.seeds) - 1}" if counted else ", ".join(map(str, plan.seeds)))
-            + (f"; added until settled, at most {plan.most_seeds}: {self.ended}" if plan.most_seeds else ""),
-            "metric": f"{plan.metric}; smallest effect that matters: "
-            + ("the usual one" if plan.smallest_effect is None else f"{plan.smallest_effect:g}"),
-            "programs": f"{len(self.runs.cohorts)} for {len(self.runs)} runs: {together}",
-            "time": f"{self.seconds:.1f} s for building, compiling, training and testing",
-            "versions": ", ".join(versions),
-            "devices": self.environment["devices"],
-        }
+        seeds = f"0 to {len(plan.seeds) - 1}" if counted else ", ".join(map(str, plan.seeds))
+        until = f"; added until settled, at most {plan.most_seeds}: {self.ended}" if plan.most_seeds else ""
+        smallest = "the usual one" if plan.smallest_effect is None else f"{plan.smallest_effect:g}"
+        name, fingerprint = plan.dataset
+        return facts_of(
+            self.runs,
+            data=(name, self.source, fingerprint),
+            rows=plan.rows,
+            cut=self.cut,
+            remarks=self.remarks,
+            network=plan.network,
+            epochs=plan.epochs,
+            batch_size=plan.batch_size,
+            recipes=plan.recipes,
+            seeds=f"{len(plan.seeds)}: {seeds}{until}",
+            metric=f"{plan.metric}; smallest effect that matters: {smallest}",
+            when={"time": f"{self.seconds:.1f} s for building, compiling, training and testing"},
+            versions={package: own for package, own in self.environment.items() if package != "devices"},
+            devices=self.environment["devices"],
+        )

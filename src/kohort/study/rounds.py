@@ -13,7 +13,7 @@ from kohort.cohort.members import Training
 from kohort.cohort.outcomes import Measure
 from kohort.cohort.predict import predict
 from kohort.cohort.train import Course, Data
-from kohort.data.dataset import Dataset
+from kohort.data.dataset import Dataset, Targets
 from kohort.data.splitting import Split, split
 from kohort.errors import DataError, RecipeError
 from kohort.progress import Listener
@@ -40,17 +40,19 @@ class Material:
     Attributes:
         seeds: The seeds.
         splits: Each seed's rows.
+        targets: The targets as each seed's networks learn them.
         pool: The arrays that all rows are picked from.
         data: Which rows of these are whose.
     """
 
     seeds: tuple[int, ...]
     splits: list[Split]
+    targets: list[Targets]
     pool: Arrays
     data: Data
 
 
-class Kept:
+class CohortKeeper:
     """Keeps where a cohort stands in a study's folder.
 
     Args:
@@ -60,12 +62,11 @@ class Kept:
     """
 
     def __init__(self, folder: StudyFolder, recipes: Sequence[str], seeds: Sequence[int]):
-        self._folder, self._checkpoint = folder, folder.checkpoint(recipes, seeds)
+        self._checkpoint = folder.checkpoint(recipes, seeds)
 
     def load(self) -> Halfway | None:
         """Where it stood; None if nothing was kept."""
         found = self._checkpoint.load()
-        self._tell()
         return None if found is None else Halfway.of(*found)
 
     def offer(self, now: Callable[[], Halfway]) -> None:
@@ -73,10 +74,6 @@ class Kept:
         if self._checkpoint.is_due():
             halfway = now()
             self._checkpoint.save(halfway.epochs, halfway.arrays)
-            self._tell()
-
-    def _tell(self) -> None:
-        self._folder.remarks += [own for own in self._checkpoint.remarks if own not in self._folder.remarks]
 
 
 @dataclass(frozen=True)
@@ -131,7 +128,8 @@ class Rounds:
 
     def _material(self, seeds: tuple[int, ...]) -> Material:
         splits = [split(self.dataset, seed, self.plan.batch_size) for seed in seeds]
-        return Material(seeds, splits, *_pooled(self.dataset, splits))
+        targets = [self.dataset.targets(own.train) for own in splits]
+        return Material(seeds, splits, targets, *_pooled(self.dataset, splits, targets))
 
     def _options_of(self, seed: int) -> Training:
         return self._options(self._material((seed,)))
@@ -150,7 +148,7 @@ class Rounds:
         kept: dict[Key, Run] = {}
         request = Request(self._options(material), material.data, course)
         if folder is not None:
-            request = replace(request, keeper=partial(Kept, folder))
+            request = replace(request, keeper=partial(CohortKeeper, folder))
         fitted = fit_members(
             recipes,
             seeds,
@@ -187,12 +185,12 @@ class Rounds:
             assert run.seed is not None
             kept[run.recipe, run.seed] = with_model(run, by_name[run.recipe], partial(self._options_of, run.seed))
 
-    def _in_units(self, history: dict[str, list[float]], own: Split) -> dict[str, list[float]]:
+    def _in_units(self, history: dict[str, list[float]], learnt: Targets) -> dict[str, list[float]]:
         """Logs with those of the study's metric in units of the target, or without them where that cannot be."""
         if self.dataset.classes:
             return history
         metric = self.plan.metric
-        factor = self.dataset.targets(own.train).factor(metric)
+        factor = learnt.factor(metric)
         logs = {name: values for name, values in history.items() if name.removeprefix("val_") != metric}
         for part in ("", "val_"):
             values = history.get(part + metric, history.get(part + LOGGED_AS.get(metric, metric)))
@@ -220,26 +218,25 @@ class Rounds:
         tested: dict[Key, Run] = {}
         for member, outputs in predict(list(models.values()), which, states, inputs, rows):
             recipe, seed, _ = members[member]
-            key, own = (recipes[recipe].name, seeds[seed]), material.splits[seed]
-            evaluation = self._evaluation(key[0], outputs, own)
+            key, learnt = (recipes[recipe].name, seeds[seed]), material.targets[seed]
+            evaluation = self._evaluation(key[0], outputs, material.splits[seed], learnt)
             run = untested[key]
-            tested[key] = replace(run, test=evaluation, history=self._in_units(run.history, own))
+            tested[key] = replace(run, test=evaluation, history=self._in_units(run.history, learnt))
         return iter(tested.items())
 
-    def _evaluation(self, recipe: str, outputs: np.ndarray, own: Split) -> Evaluation:
+    def _evaluation(self, recipe: str, outputs: np.ndarray, own: Split, learnt: Targets) -> Evaluation:
         """How a network does on its test rows, from its outputs."""
         if outputs.ndim != 2 or outputs.shape[-1] != self.dataset.outputs:
             raise RecipeError(
                 f"recipes of a study must give one output per class, {self.dataset.outputs} here. "
                 f"Got outputs of shape {list(outputs.shape[1:])} from {recipe}. Give the last layer one unit per class."
             )
-        learnt = self.dataset.targets(own.train)
         predicted = outputs if self.dataset.classes else (outputs * learnt.spread + learnt.centre).astype(np.float32)
         outcomes = self.measure.outcomes(self.dataset.y[own.test], predicted)
         return Evaluation(own.test, outcomes, self.measure.name, self.measure.greater_is_better)
 
 
-def _pooled(dataset: Dataset, splits: Sequence[Split]) -> tuple[Arrays, Data]:
+def _pooled(dataset: Dataset, splits: Sequence[Split], targets: Sequence[Targets]) -> tuple[Arrays, Data]:
     """All rows that any member sees, and which are whose.
 
     Where inputs are scaled by the training rows, every seed sees other numbers: their rows stand one after another.
@@ -254,7 +251,7 @@ def _pooled(dataset: Dataset, splits: Sequence[Split]) -> tuple[Arrays, Data]:
                 f"{each / 2**20:,.0f} MiB are more than {MOST_BYTES / 2**30:g} GiB. Train fewer seeds at once."
             )
         x = np.concatenate([dataset.inputs(part.train) for part in splits])
-        y = np.concatenate([dataset.targets(part.train).values for part in splits])
+        y = np.concatenate([own.values for own in targets])
         pool, offset = Arrays((x, y), _ROWS), dataset.rows
     train = np.stack([part.train + index * offset for index, part in enumerate(splits)]).astype(np.int32)
     validation = np.stack([part.validation + index * offset for index, part in enumerate(splits)]).astype(np.int32)

@@ -28,7 +28,8 @@ from kohort.runtime import check_backend
 from kohort.seeds import as_seeds
 from kohort.statistics.sequential import next_round
 from kohort.statistics.spending import Looks
-from kohort.store.folder import Identity, StudyFolder, Weights
+from kohort.store.folder import StudyFolder, Weights
+from kohort.store.identity import Identity
 from kohort.study.result import Plan, StudyResult
 from kohort.study.rounds import Key, Rounds
 

@@ -1,0 +1,35 @@
+"""What lies where in a study's folder, and who may change it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from kohort.errors import StudyError
+
+RECORDS = "records"
+CHECKPOINTS = "checkpoints"
+LOCK = "study.lock"
+
+
+@contextmanager
+def locked(folder: Path, told: str) -> Iterator[None]:
+    """Nobody else writes to a study meanwhile.
+
+    Args:
+        folder: The study's folder.
+        told: What an error says where somebody does.
+
+    Raises:
+        StudyError: Another process writes to it.
+    """
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StudyError(f"{folder}: {told}") from None
+    try:
+        yield
+    finally:
+        lock.release()
