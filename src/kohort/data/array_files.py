@@ -6,14 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from kohort.data.classes import are_classes, check_task, names_of
 from kohort.data.dataset import Dataset
 from kohort.errors import DataError
 
 INPUTS = (("x_train", "x_test"), ("X_train", "X_test"), ("x",), ("X",), ("data",), ("images",))
 TARGETS = (("y_train", "y_test"), ("y",), ("Y",), ("target",), ("labels",))
-
-
-AS_CLASSES = 20  # floating-point numbers that are whole and of so few values are classes
 
 
 def load_arrays(path: str | Path, *, task: Literal["classification", "regression"] | None = None) -> Dataset:
@@ -63,8 +61,7 @@ def from_arrays(
     Raises:
         DataError: They cannot be learnt from, or do not fit together.
     """
-    if task not in (None, "classification", "regression"):
-        raise DataError(f"task must be 'classification' or 'regression'. Got {task!r}.")
+    check_task(task)
     checked = [_checked(title, x, y) for x, y in zip(inputs, targets, strict=True)]
     if len({(x.dtype, x.shape[1:]) for x, _ in checked}) > 1:
         (one, _), (other, _) = checked
@@ -85,7 +82,7 @@ def from_arrays(
         scaled /= np.float32(255)
     scaling = "none" if pixels or x.ndim > 2 else "standard"
     told: dict[str, Any] = {"scaling": scaling, "source": source, "tested": tested}
-    if task == "regression" or (task is None and _measures(y)):
+    if task == "regression" or (task is None and y.dtype.kind == "f" and not are_classes(y)):
         if y.dtype.kind not in "uifb":
             raise DataError(f"{title}: targets of a regression must be numbers. Got {y.dtype}.")
         remarks.append(f"A regression, from {y.min():g} to {y.max():g}.")
@@ -93,14 +90,9 @@ def from_arrays(
     names, codes = np.unique(y, return_inverse=True)
     if len(names) < 2:
         raise DataError(f"{title}: there must be two classes at least. Got {names[0]!s} in every row.")
-    classes = tuple(f"{name:g}" if y.dtype.kind == "f" else str(name) for name in names)
+    classes = names_of(names.tolist())
     remarks.append(f"A classification into {len(classes)} classes.")
     return Dataset(title, scaled, codes.astype(np.int32), classes, remarks=tuple(remarks), **told)
-
-
-def _measures(y: np.ndarray) -> bool:
-    """Whether targets are measured numbers and no classes."""
-    return y.dtype.kind == "f" and (bool((y != np.round(y)).any()) or len(np.unique(y)) > AS_CLASSES)
 
 
 def _checked(title: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

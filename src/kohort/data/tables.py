@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from kohort.data.classes import are_classes, check_task, names_of
 from kohort.data.columns import Column
 from kohort.data.dataset import Dataset
 from kohort.data.pandas_frames import from_pandas
@@ -20,7 +21,6 @@ from kohort.errors import DataError
 
 MOST_LEVELS = 10_000
 MOST_CLASSES = 1_000
-AS_CLASSES = 20  # whole numbers of so few values are classes
 MIXED = 0.9  # of the cells; where so many are numbers, the others are slips, and not names
 ID = re.compile(
     r"(^|[_\s.-])(id|ids|index|idx|uuid|guid|key|row|rownum|nr|no|number)$|^unnamed|[a-z](Id|ID)$", re.IGNORECASE
@@ -274,8 +274,7 @@ def _levels(text: pl.Series) -> tuple[np.ndarray, tuple[str, ...], str]:
 
 
 def _target(column: pl.Series, task: str | None, table: _Table) -> tuple[np.ndarray, tuple[str, ...], str]:
-    if task not in (None, "classification", "regression"):
-        raise DataError(f"task must be 'classification' or 'regression'. Got {task!r}.")
+    check_task(task)
     kind, where = column.dtype, f"{table.title}: target {column.name!r}"
     values: np.ndarray | None = None
     if kind == pl.String:
@@ -291,8 +290,7 @@ def _target(column: pl.Series, task: str | None, table: _Table) -> tuple[np.ndar
         values = _numbers(column, table)
     distinct = column.n_unique()
     if task is None:
-        few = values is None or (bool((values == np.round(values)).all()) and distinct <= AS_CLASSES)
-        task = "classification" if few else "regression"
+        task = "classification" if values is None or are_classes(values) else "regression"
     if task == "regression":
         if values is None:
             raise DataError(f"{where} must hold numbers for a regression. Got {kind}.")
@@ -321,9 +319,7 @@ def _target(column: pl.Series, task: str | None, table: _Table) -> tuple[np.ndar
             "class, or pass task='regression' (--task regression) if it is a number."
         )
     codes = column.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int32).to_numpy()
-    classes = tuple(f"{own:g}" if isinstance(own, float) else str(own) for own in names.to_list())
-    if len(set(classes)) < len(classes):  # numbers that differ in later digits
-        classes = tuple(map(repr, names.to_list()))
+    classes = names_of(names.to_list())
     shown = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
     return codes.astype(np.int32), classes, f"A classification of {column.name!r} into {len(classes)} classes: {shown}."
 
