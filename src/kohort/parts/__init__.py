@@ -8,8 +8,8 @@ from kohort.parts.monte_carlo import MeanOfPasses as MeanOfPasses
 from kohort.parts.monte_carlo import MonteCarloDropout as MonteCarloDropout
 from kohort.parts.monte_carlo import Passes as Passes
 from kohort.parts.precise_normalisation import PreciseBatchNormalization as PreciseBatchNormalization
-from kohort.parts.precise_normalisation import Resting as Resting
 from kohort.parts.proximal import Proximal as Proximal
+from kohort.parts.resting import Resting as Resting
 from kohort.parts.schedules import InverseSquareRoot as InverseSquareRoot
 from kohort.parts.schedules import LinearDecay as LinearDecay
 from kohort.parts.schedules import OneCycle as OneCycle

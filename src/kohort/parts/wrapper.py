@@ -33,9 +33,13 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             self.build(trainable_variables)
             self.built = True
         stepped = list(trainable_variables) if trainable_variables is not None else list(self._trainable_variables)
-        self.before(grads, stepped)
-        self.inner_optimizer.apply(self.changed(grads, stepped), trainable_variables)
-        self.after(stepped)
+        self.step(grads, stepped)
+
+    def step(self, grads: Any, variables: list[Any]) -> None:
+        """What a step is, with the inner optimiser's in it."""
+        self.before(grads, variables)
+        self.inner_optimizer.apply(self.changed(grads, variables), variables)
+        self.after(variables)
 
     def before(self, grads: Any, variables: list[Any]) -> None:
         """What happens before the inner optimiser's step."""

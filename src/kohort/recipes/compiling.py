@@ -1,6 +1,5 @@
 """A network and a design -> a compiled model."""
 
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -29,7 +28,7 @@ def optimizer_of(design: Design, problem: Problem) -> Any:
                 f"the weights rest for {design.resting} epochs, so there must be more. Got {problem.epochs}. "
                 "Train longer, or leave it out."
             )
-        problem = replace(problem, epochs=problem.epochs - design.resting)
+        problem = problem.without_last(design.resting)
     rate = design.rate if design.schedule is None else design.schedule(design.rate, problem)
     made: Any = design.optimizer(learning_rate=rate, **design.momenta, **design.options)
     if design.options.get("weight_decay") is not None:

@@ -161,7 +161,7 @@ class Built:
         """The compiled network."""
         arguments = dict(self.design.network)
         if self.design.resting:
-            arguments["precise_from"] = self.problem.steps - self.design.resting * self.problem.steps_per_epoch
+            arguments["precise_from"] = self.problem.without_last(self.design.resting).steps
         model = self.network.build(self.problem, **arguments)
         if getattr(model, "compiled", False):
             return self._changed(model)

@@ -37,6 +37,10 @@ class Problem:
         """Training steps of a run."""
         return self.steps_per_epoch * self.epochs
 
+    def without_last(self, epochs: int) -> "Problem":
+        """The same but for the last epochs."""
+        return replace(self, epochs=self.epochs - epochs)
+
 
 Schedule = Callable[[float, Problem], Any]
 """From the learning rate and the problem to a learning-rate schedule of Keras."""
