@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from kohort.cli.printing import finite, print_table
+from kohort.cli.printing import finite, print_table, write_report
 from kohort.errors import DataError
 
 
@@ -144,10 +144,7 @@ def compare(
         from kohort.report.text import table
 
         print_table(table(comparison))
-    try:
-        report.write_text(written, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"the report could not be written to {report}: {error}. Name another file.") from error
+    write_report(report, written)
     if not as_json and not quiet:
         print()
         for remark in result.remarks:
@@ -170,24 +167,29 @@ def _data(dataset: str, of_a_file: dict[str, Any]) -> Any:
     """The dataset of a name, or of a file."""
     from kohort.data.named import named, names
 
+    said = [f"--{name}" for name, value in of_a_file.items() if value]
     if dataset in names() or not (Path(dataset).exists() or Path(dataset).suffix):
-        told = [f"--{name}" for name, value in of_a_file.items() if value]
-        if told:
-            raise DataError(f"{', '.join(told)} can be said of a file only. Got the dataset {dataset!r}.")
+        _check_said(said, "a file", f"the dataset {dataset!r}")
         return named(dataset)
-    if Path(dataset).is_dir() or Path(dataset).suffix == ".npz":
-        from kohort.data.array_files import load_arrays
+    if Path(dataset).is_dir():
         from kohort.data.images import load_images
 
-        folder = Path(dataset).is_dir()
-        told = [f"--{name}" for name, value in of_a_file.items() if value and (folder or name != "task")]
-        if told:
-            raise DataError(f"{', '.join(told)} can be said of a table only. Got {dataset!r}.")
-        return load_images(dataset) if folder else load_arrays(dataset, task=of_a_file["task"])
+        _check_said(said, "a table", repr(dataset))
+        return load_images(dataset)
+    if Path(dataset).suffix == ".npz":
+        from kohort.data.array_files import load_arrays
+
+        _check_said([name for name in said if name != "--task"], "a table", repr(dataset))
+        return load_arrays(dataset, task=of_a_file["task"])
     from kohort.data.tables import load
 
     dropped = [name.strip() for name in of_a_file["drop"].split(",") if name.strip()]
     return load(dataset, **{**of_a_file, "drop": dropped})
+
+
+def _check_said(said: list[str], of: str, got: str) -> None:
+    if said:
+        raise DataError(f"{', '.join(said)} can be said of {of} only. Got {got}.")
 
 
 def _network(model: str) -> Any:

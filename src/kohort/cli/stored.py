@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kohort.cli.printing import finite, print_table
+from kohort.cli.printing import finite, print_table, write_report
 from kohort.errors import DataError, StudyError
 
 Folder = Annotated[Path, typer.Argument(help="The study's folder.")]
@@ -110,10 +110,7 @@ def report(
     command = shlex.join(["kohort", "report", str(folder), "--baseline", against])
     written = page(document(comparison, runs, dataset=study.identity.dataset, how=study.facts(), command=command))
     print_table(table(comparison))
-    try:
-        to.write_text(written, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"the report could not be written to {to}: {error}. Name another file.") from error
+    write_report(to, written)
     print()
     for sentence in verdict_sentences(comparison):
         print(sentence)
