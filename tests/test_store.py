@@ -22,6 +22,7 @@ from kohort.store.database import FILE, Database
 from kohort.store.folder import StudyFolder
 from kohort.store.identity import Identity
 from kohort.store.layout import RECORDS
+from kohort.store.reading import read_study
 from kohort.store.tidying import collect_garbage, remove_study
 
 ASKED = Identity("digits", {"epochs": "3", "data": "abc"}, {"none": "none", "l2": "l2 0.01"}, {"source": "somewhere"})
@@ -71,6 +72,7 @@ def add_missing(folder: StudyFolder, reported: Callable[[str], None] = lambda _:
     for cohort in COHORTS:
         there = kept(folder)
         if missing := [own for own in cohort if (own.recipe, own.seed) not in there]:
+            folder.begin([(own.recipe, own.seed or 0) for own in missing])
             folder.add(missing, [cohort[0].recipe])
             reported(cohort[0].recipe)
 
@@ -132,6 +134,46 @@ def test_recipes_may_be_added(study: Path) -> None:
     changed = Identity("digits", ASKED.decides, {"dropout": "dropout 0.5"}, {})
     with pytest.raises(StudyError, match="another recipe 'dropout'"):
         StudyFolder(study, changed)
+
+
+def test_runs_that_have_not_ended_are_known(study: Path) -> None:
+    with StudyFolder(study, ASKED) as folder:
+        folder.begin([("none", 5), ("none", 6), ("l2", 5)])
+        folder.fail(("l2", 5), "out of memory", "1 GiB")
+        folder.begin([("none", 5), ("none", 6)], epochs=2)
+        folder.begin([("none", 5)])
+        assert [own.kind for own in read_study(study).failures] == ["diverged", "out of memory", "running", "running"]
+    told = [str(failure) for failure in read_study(study).failures]
+    assert told == [
+        "l2, seed 1: diverged at epoch 2",
+        "l2, seed 5: out of memory: 1 GiB",
+        "none, seed 5: interrupted at epoch 2",
+        "none, seed 6: interrupted at epoch 2",
+    ]
+    with StudyFolder(study, ASKED) as folder:
+        folder.add([run("none", 5), run("l2", 5)], ["none", "l2"])
+    assert [(own.recipe, own.seed) for own in read_study(study).unfinished] == [("none", 6)]
+
+
+def test_a_study_of_the_first_schema_becomes_one_of_this(tmp_path: Path) -> None:
+    old = Path(__file__).parent / "fixtures" / "study-1"
+    shutil.copytree(old, tmp_path / "study")
+    before = read_study(old)
+    with StudyFolder(tmp_path / "study", before.identity) as folder:
+        assert not folder.remarks
+        assert folder.runs().keys() == before.runs.keys()
+        folder.begin([("none", 99)])
+    after = read_study(tmp_path / "study")
+    assert {key: told(own) for key, own in after.runs.items()} == {key: told(own) for key, own in before.runs.items()}
+    assert [own.seed for own in after.unfinished] == [99]
+    database = Database(tmp_path / "study", write=False)
+    new = Database(old, write=False)
+    assert (new.version, database.version) == (1, schema.VERSION)
+    tables = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name"
+    with StudyFolder(tmp_path / "new", ASKED) as folder:
+        assert database.all(tables) == folder._database.all(tables)
+    database.close()
+    new.close()
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

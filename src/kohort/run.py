@@ -5,9 +5,9 @@ This is the waist of the house: the making half (data, recipes, cohorts) ends in
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,31 @@ class Outcome:
 
     def __str__(self) -> str:
         return "finished" if self.finished else f"diverged at epoch {self.diverged_at}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that gave no usable network, and why.
+
+    Attributes:
+        recipe: The recipe's name.
+        seed: The seed.
+        kind: `"diverged"`: a loss or weight was not finite; `"out of memory"`: it did not fit, even alone;
+            `"refused"`: no cohort can train it; `"interrupted"`: its process ended before it did; `"running"`: a
+            process trains it.
+        cause: Why, in words; empty where the kind says all.
+        epoch: How many epochs it had trained, or in which (from 0) it diverged; None if that is not known.
+    """
+
+    recipe: str
+    seed: int | None
+    kind: Literal["diverged", "out of memory", "refused", "interrupted", "running"]
+    cause: str = ""
+    epoch: int | None = None
+
+    def __str__(self) -> str:
+        when = "" if self.epoch is None else f" at epoch {self.epoch}"
+        return f"{self.recipe}, seed {self.seed}: {self.kind}{when}{f': {self.cause}' if self.cause else ''}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +99,7 @@ class Run:
         first_epoch: The number of the first epoch that was trained.
         callbacks: The run's own Keras callbacks, as its training left them.
         why_by_fit: Why the run was trained by plain `model.fit`; empty where it trained in a cohort.
+        diagnostics: What was measured of weights, gradients and units; see `DIAGNOSTICS`. Empty where nothing was.
     """
 
     recipe: str
@@ -87,6 +113,7 @@ class Run:
     first_epoch: int = field(default=0, repr=False)
     callbacks: tuple[Any, ...] = field(default=(), repr=False)
     why_by_fit: str = ""
+    diagnostics: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def epoch(self) -> list[int]:
@@ -106,6 +133,20 @@ class Run:
                 "Build it yourself and call set_weights(run.weights)."
             )
         return self.rebuild()
+
+
+def diverged(runs: Iterable[Run]) -> tuple[Failure, ...]:
+    """The failures of runs that trained to their end and diverged."""
+    found = [(run, run.outcome.diverged_at) for run in runs]
+    return tuple(Failure(run.recipe, run.seed, "diverged", epoch=epoch) for run, epoch in found if epoch is not None)
+
+
+def comparable(runs: Mapping[tuple[str, int], Run]) -> dict[tuple[str, int], Run]:
+    """The runs of the recipes that have any, under the seeds that all of these have; perhaps none."""
+    recipes = dict.fromkeys(recipe for recipe, _ in runs)
+    seeds = dict.fromkeys(seed for _, seed in runs)
+    shared = [seed for seed in seeds if all((recipe, seed) in runs for recipe in recipes)]
+    return {(recipe, seed): runs[recipe, seed] for recipe in recipes for seed in shared}
 
 
 def first_not_finite(values: Sequence[float]) -> int | None:

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -31,9 +31,10 @@ from kohort.cohort.members import (
     finish_building,
     keras_randomness_restored,
 )
+from kohort.cohort.memory import lack_of_memory, trained_in_parts
 from kohort.cohort.streaming import train_on_stream
 from kohort.cohort.streams import Stream
-from kohort.cohort.train import Course, Data, Order, Progress, Trained, train_in_turn
+from kohort.cohort.train import Course, Data, Order, Trained
 from kohort.errors import NotSupportedError, RecipeError
 from kohort.progress import Counter, Listener
 from kohort.recipes.misfit import misfit
@@ -58,6 +59,9 @@ class Request:
         plain: The arguments of `fit`, all but callbacks, for a recipe that no cohort can train and that is therefore
             trained alone; None: refuse it.
         keeper: Gives who keeps where a cohort stands, from its recipes and seeds; None: nobody does.
+        begun: Told which members, by recipe and seed, begin to train.
+        failed: Told of a member that cannot be trained, by kind, recipe, seed and cause, as `run.Failure` has them;
+            the others train. None: that is an error.
     """
 
     options: Training
@@ -69,6 +73,8 @@ class Request:
     validation_stream: Stream | None = None
     plain: Mapping[str, Any] | None = None
     keeper: Callable[[Sequence[str], Sequence[int]], Keeper] | None = None
+    begun: Callable[[Sequence[tuple[str, int]]], None] | None = None
+    failed: Callable[[Literal["out of memory", "refused"], str, int, str], None] | None = None
 
     def trace(self, name: str, model: keras.Model) -> Traced:
         """A built model's steps for this data, after a look at the labels."""
@@ -133,9 +139,14 @@ def fit_members(
             with garbage_collection_paused():
                 built[index] = _built(recipe, seeds, request, required_logs, outputs)
         except NotSupportedError as error:
-            if request.plain is None:
+            if request.plain is not None:
+                alone[index] = _without_advice(error)
+            elif len(recipes) == 1 or not _failed(request, "refused", recipe, seeds, _without_advice(error)):
                 raise
-            alone[index] = str(error).replace(f", or {OR_FIT}", "")
+        except Exception as error:
+            why = lack_of_memory(error)
+            if not why or not _failed(request, "out of memory", recipe, seeds, why):
+                raise
     for index, own in built.items():
         _warn_of_schedules(recipes[index].name, own.model, request.course)
     runs: dict[tuple[int, int], Run] = {}
@@ -159,6 +170,21 @@ def fit_members(
             heard((position + 1) * request.course.length, 0)
     _tell_of_those_alone(recipes, alone)
     return Fitted([runs[key] for key in sorted(runs)], cohorts)
+
+
+def _failed(
+    request: Request, kind: Literal["out of memory", "refused"], recipe: Recipe, seeds: Sequence[int], why: str
+) -> bool:
+    """Whether somebody takes it as a result that a recipe fails under every seed."""
+    if request.failed is None:
+        return False
+    for seed in seeds:
+        request.failed(kind, recipe.name, seed, why)
+    return True
+
+
+def _without_advice(error: NotSupportedError) -> str:
+    return str(error).replace(f", or {OR_FIT}", "")
 
 
 def _built(
@@ -296,7 +322,7 @@ def fit_in_place(recipes: Sequence[Recipe], request: Request, listener: Listener
         except NotSupportedError as error:
             if request.plain is None:
                 raise
-            return _given_to_fit(recipes[0], models[0], request, str(error).replace(f", or {OR_FIT}", ""))
+            return _given_to_fit(recipes[0], models[0], request, _without_advice(error))
     if request.plain is not None:
         _draw_ahead(orders[0], course)
     names = [recipe.name for recipe in recipes]
@@ -367,11 +393,15 @@ def _trained(orders: Sequence[Order], counter: Counter, request: Request) -> Ite
             yield Cohort(order.group, list(order.models), list(order.members), own)
         return
 
-    def told(order: Order) -> Progress:
-        return counter.cohort(tuple(order.names))
-
-    for order, results in train_in_turn(orders, told):
-        yield Cohort(order.group, list(order.models), list(order.members), results)
+    give_up = None if request.failed is None else partial(request.failed, "out of memory")
+    # Compiling the next program while one trains was tried and gained nothing on two cores: XLA compiles on one core
+    # and a half, and the devices, which share the work evenly, then wait for the one that lost its core.
+    for order in orders:
+        if request.begun is not None:
+            own_seeds = [(order.names[member.recipe], member.seed) for member in order.members]
+            request.begun([(recipe, seed) for recipe, seed in own_seeds if seed is not None])
+        for own, results in trained_in_parts(order, counter.cohort(tuple(order.names)), give_up):
+            yield Cohort(own.group, list(own.models), list(own.members), results)
 
 
 def _refuse_shared_variables(recipes: Sequence[Recipe], models: Sequence[keras.Model]) -> None:

@@ -119,7 +119,7 @@ def compare(
         )
         print(f"kohort: interrupted. {kept}", file=sys.stderr)
         raise typer.Exit(130) from None
-    for remark in result.mended:
+    for remark in (*result.mended, *result.unfinished):
         print(f"kohort: {remark}", file=sys.stderr)
     from kohort.report.document import document, honesty_sentence, textbook_sentence, verdict_sentences
     from kohort.report.html import page
@@ -235,5 +235,6 @@ def _json(result: Any, comparison: Any) -> dict[str, Any]:
             "regret": None if comparison.regret is None else asdict(comparison.regret),
             "ended": result.ended,
             "remarks": list(result.remarks),
+            "failures": [asdict(failure) for failure in result.failures],
         }
     )

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,12 +69,15 @@ def show(folder: Folder, generation: Generation = None, as_json: AsJson = False)
         )
     if as_json:
         told = {"generation": study.generation, "generations": study.generations, "facts": study.facts()}
-        print(json.dumps(finite({"kohort_json": 1, **told, "recipes": rows}), indent=2))
+        failures = [asdict(failure) for failure in study.failures]
+        print(json.dumps(finite({"kohort_json": 1, **told, "recipes": rows, "failures": failures}), indent=2))
         return
     for name, value in study.facts().items():
         print(f"{name}: {value}")
     print(f"generation: {study.generation} of {study.generations}\n")
     _print(rows)
+    for failure in study.failures:
+        print(failure)
 
 
 def report(

@@ -490,23 +490,6 @@ class CohortTraining:
         return Trained(state, history, list(epochs), diverged_at, heard, self.stopped(member))
 
 
-def train_in_turn(
-    orders: Sequence[Order], progress: Callable[[Order], Progress]
-) -> Iterator[tuple[Order, list[Trained]]]:
-    """Trains groups one after another.
-
-    Compiling the next program while one trains was tried and gained nothing on two cores: XLA compiles on one core and
-    a half, and the devices, which share the work evenly, then wait for the one that lost its core.
-
-    Args:
-        orders: What to train.
-        progress: Told which group comes next; gives the function that hears of its epochs.
-    """
-    for order in orders:
-        heard = progress(order)
-        yield order, CohortTraining(order).run(heard)
-
-
 def warn_of_the_pace(callbacks: Sequence[str]) -> None:
     """Says that callbacks act at each batch and what that costs."""
     warnings.warn(

@@ -60,22 +60,26 @@ class Checkpoint:
         """Whether it is time for the next."""
         return time.monotonic() >= self._due
 
-    def save(self, epochs: int, arrays: Callable[[], Mapping[str, np.ndarray]]) -> None:
+    def save(self, epochs: int, arrays: Callable[[], Mapping[str, np.ndarray]]) -> bool:
         """Keeps where the cohort stands. Where the disk refuses, that is remarked, and the training goes on.
 
         Args:
             epochs: How many epochs are trained.
             arrays: Gives its arrays.
+
+        Returns:
+            Whether it is kept.
         """
-        started = time.monotonic()
+        started, kept = time.monotonic(), False
         try:
             disk.make_folder(self._paths[0].parent)
             disk.write(self._paths[self._turn], packed({"cohort": self._told, "epochs": epochs}, arrays()))
-            self._turn = 1 - self._turn
+            self._turn, kept = 1 - self._turn, True
         except (OSError, MemoryError) as error:
             self._remarks.append(f"{self._paths[0].parent}: no checkpoint was kept after epoch {epochs}: {error}.")
         took = time.monotonic() - started
         self._due = time.monotonic() + max(SECONDS_BETWEEN, MOST_SHARE * took)
+        return kept
 
     def remove(self) -> None:
         """Removes them; the cohort has ended."""

@@ -62,7 +62,7 @@ class Database:
         self.connection.execute("PRAGMA trusted_schema = OFF")
         if not write:
             self.connection.execute("PRAGMA query_only = ON")
-        found = self.one("PRAGMA user_version")
+        found = self.version
         owner = self.one("PRAGMA application_id")
         if found > VERSION:
             raise StudyError(
@@ -79,6 +79,11 @@ class Database:
             self.connection.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut
             self._migrate(0 if empty else found)
 
+    @property
+    def version(self) -> int:
+        """The version of its schema; 0 where it is empty."""
+        return int(self.one("PRAGMA user_version"))
+
     def _migrate(self, found: int) -> None:
         """Makes the tables, or makes those of an earlier version into today's."""
         if found == VERSION:
@@ -87,7 +92,7 @@ class Database:
             if found == 0:
                 self._script(SCHEMA)
                 self.execute(f"PRAGMA application_id = {APPLICATION}")
-            for version in range(max(found, 1), VERSION):
+            for version in range(found, VERSION) if found else ():
                 self._script(MIGRATIONS[version])
             self.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -127,10 +127,51 @@ class StudyFolder:
                 (self.generation, *values, file, place, own.digest(self.generation, file, place)),
             )
             run = cursor.lastrowid
-            for name, numbers in own.logs.items():
-                execute("INSERT INTO log (run, name, numbers) VALUES (?, ?, ?)", (run, name, numbers.tobytes()))
+            for table, series in (("log", own.logs), ("diagnostic", own.diagnostics)):
+                for name, numbers in series.items():
+                    values = (run, name, numbers.tobytes())
+                    execute(f"INSERT INTO {table} (run, name, numbers) VALUES (?, ?, ?)", values)
             outcome = (run, own.rows.tobytes(), own.outcomes.tobytes())
             execute("INSERT INTO outcome (run, rows, numbers) VALUES (?, ?, ?)", outcome)
+            ended = (self.generation, own.columns["recipe"], own.columns["seed"])
+            execute("DELETE FROM unfinished WHERE generation = ? AND recipe = ? AND seed = ?", ended)
+
+    def begin(self, runs: Sequence[Key], epochs: int = 0) -> None:
+        """Notes that runs have begun, or how far they are: should the process end, they are known as interrupted.
+
+        Args:
+            runs: Recipes and seeds.
+            epochs: How many epochs their checkpoint holds; 0: none, or what is known of it.
+
+        Raises:
+            StudyError: That cannot be written.
+        """
+        query = "SELECT recipe, seed FROM unfinished WHERE generation = ? AND kind = 'begun'"
+        known = set() if epochs else set(self._database.all(query, (self.generation,)))
+        self._note_unfinished([run for run in runs if run not in known], "begun", "", epochs)
+
+    def fail(self, run: Key, kind: Literal["out of memory", "refused"], cause: str) -> None:
+        """Notes that a run cannot be trained. The study, run again, tries again.
+
+        Args:
+            run: Recipe and seed.
+            kind: What it failed for.
+            cause: Why, in words.
+
+        Raises:
+            StudyError: That cannot be written.
+        """
+        self._note_unfinished([run], kind, cause, 0)
+
+    def _note_unfinished(self, runs: Sequence[Key], kind: str, cause: str, epochs: int) -> None:
+        with self._told_of_errors("runs that have begun could not be noted"), self._database.transaction():
+            for recipe, seed in runs:
+                values = (self.generation, recipe, seed, _now(), kind, cause, epochs)
+                self._database.execute(
+                    "INSERT OR REPLACE INTO unfinished (generation, recipe, seed, since, kind, cause, epochs, sha256) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*values, digest_of_row(values)),
+                )
 
     def checkpoint(self, recipes: Sequence[str], seeds: Sequence[int]) -> Checkpoint:
         """The checkpoints of a cohort of this generation.
@@ -224,11 +265,7 @@ class StudyFolder:
             self.remarks.append(f"{error}")
             self._put_aside(path)
             return
-        kept = []
-        for place, columns in enumerate(told["runs"]):
-            start = f"{place}/log/"
-            logs = {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
-            kept.append(Kept(columns, logs, arrays[f"{place}/rows"], arrays[f"{place}/outcomes"]))
+        kept = [Kept.of(columns, arrays, place) for place, columns in enumerate(told["runs"])]
         contents = path.read_bytes()
         identity = Identity(**told["study"])
         with self._database.transaction():

@@ -30,12 +30,14 @@ class Kept:
         logs: Log name -> float64 of shape (epochs,).
         rows: The numbers of the test rows, int32.
         outcomes: What each contributes, float32.
+        diagnostics: Name -> what was measured, float64.
     """
 
     columns: Mapping[str, Any]
     logs: Mapping[str, np.ndarray]
     rows: np.ndarray
     outcomes: np.ndarray
+    diagnostics: Mapping[str, np.ndarray]
 
     def digest(self, generation: int, record: str, place: int) -> str:
         """SHA-256 of all of it and of where its weights are, in hexadecimal.
@@ -48,8 +50,8 @@ class Kept:
         told = json.dumps(
             {**{name: self.columns[name] for name in COLUMNS}, "at": [generation, record, place]}, sort_keys=True
         )
-        names = list(self.logs)
-        arrays = [*(self.logs[name] for name in names), self.rows, self.outcomes]
+        names = [*self.logs, *self.diagnostics]
+        arrays = [*self.logs.values(), self.rows, self.outcomes, *self.diagnostics.values()]
         return hashlib.sha256("\n".join([told, *names, digest_of(arrays)]).encode()).hexdigest()
 
     def arrays(self, place: int) -> dict[str, np.ndarray]:
@@ -59,7 +61,24 @@ class Kept:
             place: Its place in the record.
         """
         logs = {f"{place}/log/{name}": values for name, values in self.logs.items()}
-        return {**logs, f"{place}/rows": self.rows, f"{place}/outcomes": self.outcomes}
+        measured = {f"{place}/diagnostic/{name}": values for name, values in self.diagnostics.items()}
+        return {**logs, **measured, f"{place}/rows": self.rows, f"{place}/outcomes": self.outcomes}
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any], arrays: Mapping[str, np.ndarray], place: int) -> "Kept":
+        """What `arrays` gave, back.
+
+        Args:
+            columns: Values of `COLUMNS`.
+            arrays: A record's arrays.
+            place: Its place in the record.
+        """
+
+        def named(kind: str) -> dict[str, np.ndarray]:
+            start = f"{place}/{kind}/"
+            return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
+
+        return cls(columns, named("log"), arrays[f"{place}/rows"], arrays[f"{place}/outcomes"], named("diagnostic"))
 
 
 def keep(run: Run, cohort: Sequence[str], ended: str, weights: bool) -> Kept:
@@ -91,7 +110,8 @@ def keep(run: Run, cohort: Sequence[str], ended: str, weights: bool) -> Kept:
         "weights_sha256": digest_of(run.weights) if weights else "",
     }
     logs = {name: np.asarray(values, "<f8") for name, values in run.history.items()}
-    return Kept(columns, logs, run.test.rows.astype("<i4"), run.test.outcomes.astype("<f4"))
+    measured = {name: np.asarray(values, "<f8") for name, values in run.diagnostics.items()}
+    return Kept(columns, logs, run.test.rows.astype("<i4"), run.test.outcomes.astype("<f4"), measured)
 
 
 def revived(kept: Kept, record: Path, place: int) -> Run:
@@ -109,6 +129,7 @@ def revived(kept: Kept, record: Path, place: int) -> Run:
         test=Evaluation(kept.rows, kept.outcomes, told["metric"], bool(told["higher"])),
         first_epoch=told["first_epoch"],
         why_by_fit=told["why_by_fit"],
+        diagnostics=dict(kept.diagnostics),
     )
 
 

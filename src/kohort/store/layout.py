@@ -33,3 +33,14 @@ def locked(folder: Path, told: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process writes to a study at this moment."""
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        with locked(folder, ""):
+            return False
+    except StudyError:
+        return True

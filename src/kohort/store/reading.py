@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from kohort.errors import StudyError
-from kohort.run import Run, Runs
+from kohort.run import Failure, Run, Runs, comparable, diverged
 from kohort.store.database import FILE, opened_to_read
 from kohort.store.facts import facts_of
 from kohort.store.identity import Identity
-from kohort.store.rows import Key, identity_of, stored_runs
+from kohort.store.layout import is_locked
+from kohort.store.rows import Key, failures_of, identity_of, stored_runs
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class StoredStudy:
         ended: When its last run ended; empty if none has.
         identity: What it is.
         runs: Its runs by (recipe, seed), in the order of recipes and seeds.
+        unfinished: The runs that have begun and not ended, or that cannot be trained.
     """
 
     folder: Path
@@ -34,6 +36,12 @@ class StoredStudy:
     ended: str
     identity: Identity
     runs: Runs[Key]
+    unfinished: tuple[Failure, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """All runs that gave no usable network, and why."""
+        return (*diverged(self.runs.values()), *self.unfinished)
 
     @property
     def comparable(self) -> Mapping[Key, Run]:
@@ -42,11 +50,10 @@ class StoredStudy:
         Raises:
             StudyError: There are none.
         """
-        recipes = dict.fromkeys(recipe for recipe, _ in self.runs)
-        seeds = [seed for seed in self.seeds if all((recipe, seed) in self.runs for recipe in recipes)]
-        if not seeds:
+        found = comparable(self.runs)
+        if not found:
             raise StudyError(f"{self.folder}: recipes must have run under the same seeds. Got none yet. Run it on.")
-        return {(recipe, seed): self.runs[recipe, seed] for recipe in recipes for seed in seeds}
+        return found
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -95,11 +102,12 @@ def read_study(folder: Path, generation: int | None = None) -> StoredStudy:
         identity = identity_of(database, own)
         found = list(stored_runs(database, folder, own))
         begun = database.one("SELECT begun FROM generation WHERE id = ?", (own,))
+        unfinished = failures_of(database, own, is_locked(folder))
         ended = database.one("SELECT max(ended) FROM run WHERE generation = ?", (own,)) or ""
     place = {name: index for index, name in enumerate(identity.recipes)}
     runs = {key: run for key, run, _ in sorted(found, key=lambda one: (place.get(one[0][0], len(place)), one[0][1]))}
     cohorts = list(dict.fromkeys(cohort for *_, cohort in found))
-    return StoredStudy(folder, own, len(known), begun, ended, identity, Runs(runs, cohorts=cohorts))
+    return StoredStudy(folder, own, len(known), begun, ended, identity, Runs(runs, cohorts=cohorts), unfinished)
 
 
 def studies_below(folder: Path) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kohort.errors import StudyError
-from kohort.run import Run
+from kohort.run import Failure, Run
 from kohort.store.database import Database
 from kohort.store.identity import Identity
 from kohort.store.kept import COLUMNS, Kept, revived
@@ -73,11 +73,15 @@ def stored_runs(database: Database, folder: Path, generation: int) -> Iterator[t
 def run_rows(database: Database, generation: int | None = None) -> Iterator[RunRow]:
     """All runs of a generation, or of all."""
     where, values = ("", ()) if generation is None else ("WHERE generation = ?", (generation,))
-    logs: dict[int, dict[str, np.ndarray]] = {}
-    for run, name, numbers in database.all(
-        f"SELECT run, name, numbers FROM log JOIN run ON run.id = run {where}", values
-    ):
-        logs.setdefault(run, {})[name] = _numbers(numbers, "<f8")
+
+    def series(table: str) -> dict[int, dict[str, np.ndarray]]:
+        found: dict[int, dict[str, np.ndarray]] = {}
+        query = f"SELECT run, name, numbers FROM {table} JOIN run ON run.id = run {where}"
+        for run, name, numbers in database.all(query, values):
+            found.setdefault(run, {})[name] = _numbers(numbers, "<f8")
+        return found
+
+    logs, measured = series("log"), series("diagnostic") if database.version >= 2 else {}
     columns = ", ".join(f"run.{name}" for name in COLUMNS)
     query = (
         f"SELECT run.id, run.generation, run.sha256, record, place, rows, numbers, {columns} "
@@ -88,15 +92,35 @@ def run_rows(database: Database, generation: int | None = None) -> Iterator[RunR
     ):
         named = dict(zip(COLUMNS, told, strict=True))
         try:
-            kept = Kept(named, logs.get(run, {}), _numbers(rows, "<i4"), _numbers(numbers, "<f4"))
+            shown = _numbers(rows, "<i4"), _numbers(numbers, "<f4")
+            kept = Kept(named, logs.get(run, {}), *shown, measured.get(run, {}))
         except (TypeError, ValueError):
             kept = None
         yield RunRow(own, (named["recipe"], named["seed"]), kept, digest, record, place)
 
 
+def failures_of(database: Database, generation: int, now: bool) -> tuple[Failure, ...]:
+    """The runs of a generation that have begun and not ended, or that cannot be trained.
+
+    Args:
+        database: The SQLite file.
+        generation: The generation's number.
+        now: Whether a process trains at this moment.
+    """
+    if database.version < 2:
+        return ()
+    query = "SELECT recipe, seed, kind, cause, epochs FROM unfinished WHERE generation = ? ORDER BY recipe, seed"
+    begun = "running" if now else "interrupted"
+    return tuple(
+        Failure(recipe, seed, begun if kind == "begun" else kind, cause, epochs if kind == "begun" else None)
+        for recipe, seed, kind, cause, epochs in database.all(query, (generation,))
+    )
+
+
 CHECKED = {
     "generation": ("begun", "dataset", "identity", "facts"),
     "recipe": ("generation", "name", "definition", "place"),
+    "unfinished": ("generation", "recipe", "seed", "since", "kind", "cause", "epochs"),
 }
 """Tables whose rows have a hash of these columns."""
 

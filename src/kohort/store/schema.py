@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-VERSION = 1
+VERSION = 2
 """Of the schema, kept in SQLite's `user_version`."""
 
 APPLICATION = 0x4B4F4852
 """SQLite's `application_id` of a study: "KOHR"."""
 
-SCHEMA = """
+_FIRST = """
 -- What was asked; a new generation begins where data, options, code or versions change under a study.
 CREATE TABLE generation (
   id        INTEGER PRIMARY KEY,  -- its number, from 1
@@ -77,5 +77,30 @@ CREATE TABLE outcome (
 ) STRICT;
 """
 
-MIGRATIONS: Mapping[int, str] = {}
+_ADDED_IN_2 = """
+-- What was measured of a run's weights, gradients and units while it trained.
+CREATE TABLE diagnostic (
+  run      INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,  -- whose
+  name     TEXT NOT NULL,  -- as in kohort.run.DIAGNOSTICS: weight_norm, gradient_norm, zeros, ...
+  numbers  BLOB NOT NULL,  -- float64, little endian
+  PRIMARY KEY (run, name)
+) STRICT;
+
+-- Runs that have begun, or cannot be trained; a run that ends leaves this table.
+CREATE TABLE unfinished (
+  generation INTEGER NOT NULL REFERENCES generation (id),  -- the generation it is of
+  recipe     TEXT NOT NULL,     -- the recipe's name
+  seed       INTEGER NOT NULL,  -- the seed
+  since      TEXT NOT NULL,     -- when it began or failed, UTC, ISO 8601
+  kind       TEXT NOT NULL,     -- begun, out of memory or refused
+  cause      TEXT NOT NULL,     -- why it failed, in words
+  epochs     INTEGER NOT NULL,  -- how many its last checkpoint holds; 0: there is none
+  sha256     TEXT NOT NULL,     -- of the row's other columns, in hexadecimal
+  PRIMARY KEY (generation, recipe, seed)
+) STRICT;
+"""
+
+SCHEMA = _FIRST + _ADDED_IN_2
+
+MIGRATIONS: Mapping[int, str] = {1: _ADDED_IN_2}
 """Version -> statements that make a file of that version one of the next."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from kohort.errors import DataError
-from kohort.run import Run, Runs
+from kohort.errors import DataError, RecipeError
+from kohort.run import Failure, Run, Runs, diverged
 from kohort.statistics.comparison import Comparison, compare
 from kohort.statistics.spending import Looks
 from kohort.store.facts import facts_of
@@ -60,6 +60,7 @@ class StudyResult:
         looks: Where seeds came in rounds: the looks at them before the last.
         ended: Why no more seeds were trained, where seeds came in rounds; else empty.
         mended: What was found damaged in the study's folder, and what was done about it.
+        unfinished: The runs that could not be trained.
     """
 
     plan: Plan
@@ -72,12 +73,29 @@ class StudyResult:
     looks: Looks | None = None
     ended: str = ""
     mended: tuple[str, ...] = ()
+    unfinished: tuple[Failure, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """All runs that gave no usable network, and why: those that diverged, and those that could not be trained."""
+        return (*diverged(self.runs.values()), *self.unfinished)
 
     @cached_property
     def comparison(self) -> Comparison:
-        """The recipes side by side, with a verdict on each."""
+        """The recipes side by side, with a verdict on each; those are left out of which a run could not be trained.
+
+        Raises:
+            RecipeError: The baseline is one of these.
+        """
         plan = self.plan
-        return compare(self.runs, plan.baseline, smallest_effect=plan.smallest_effect, looks=self.looks)
+        left_out = {failure.recipe: failure for failure in reversed(self.unfinished)}
+        if plan.baseline in left_out:
+            raise RecipeError(
+                f"the baseline must have trained under every seed. Got {left_out[plan.baseline]}. Compare with another "
+                "recipe."
+            )
+        runs = {key: run for key, run in self.runs.items() if run.recipe not in left_out}
+        return compare(runs, plan.baseline, smallest_effect=plan.smallest_effect, looks=self.looks)
 
     def best(self) -> Run:
         """The run that does best on its own validation rows after its last epoch; the test rows have no say in it.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import jax
 import numpy as np
@@ -18,7 +19,7 @@ from kohort.data.splitting import Split, split
 from kohort.errors import DataError, RecipeError
 from kohort.progress import Listener
 from kohort.recipes.recipe import Recipe, callbacks_of
-from kohort.run import Evaluation, Run, Runs
+from kohort.run import Evaluation, Failure, Run, Runs
 from kohort.store.folder import StudyFolder
 from kohort.study.result import Plan
 from kohort.training import Cohort, Request, fit_members, with_model
@@ -62,6 +63,7 @@ class CohortKeeper:
     """
 
     def __init__(self, folder: StudyFolder, recipes: Sequence[str], seeds: Sequence[int]):
+        self._folder, self._runs = folder, [(recipe, seed) for recipe in recipes for seed in seeds]
         self._checkpoint = folder.checkpoint(recipes, seeds)
 
     def load(self) -> Halfway | None:
@@ -73,7 +75,8 @@ class CohortKeeper:
         """Keeps where it stands, every half minute at the most often."""
         if self._checkpoint.is_due():
             halfway = now()
-            self._checkpoint.save(halfway.epochs, halfway.arrays)
+            if self._checkpoint.save(halfway.epochs, halfway.arrays):
+                self._folder.begin(self._runs, halfway.epochs)
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,20 @@ class Rounds:
     plan: Plan
     measure: Measure
 
-    def run(self, seeds: tuple[int, ...], heard: Listener, folder: StudyFolder | None = None) -> Runs[Key]:
+    def run(
+        self,
+        seeds: tuple[int, ...],
+        heard: Listener,
+        folder: StudyFolder | None = None,
+        failed: Callable[[Failure], None] = lambda _: None,
+    ) -> Runs[Key]:
         """Every recipe trained and tested under some seeds.
 
         Args:
             seeds: The seeds.
             heard: Hears of progress.
             folder: Where runs that have ended are found, and others kept as soon as they have.
+            failed: Told of runs that cannot be trained; the others are.
         """
         runs: dict[Key, Run] = {}
         cohorts: list[tuple[str, ...]] = []
@@ -109,7 +119,7 @@ class Rounds:
                 runs[name, seed] = with_model(run, by_name[name], partial(self._options_of, seed))
                 cohorts.append(cohort)
         for which, own_seeds in self._missing(seeds, runs):
-            trained = self._train(which, own_seeds, heard, folder)
+            trained = self._train(which, own_seeds, heard, folder, failed)
             runs |= dict(trained)
             cohorts += trained.cohorts
             separate += trained.separate
@@ -140,15 +150,20 @@ class Rounds:
         return Training(material.pool.picked(rows[0]), self.plan.batch_size, True)
 
     def _train(
-        self, recipes: tuple[Recipe, ...], seeds: tuple[int, ...], heard: Listener, folder: StudyFolder | None
+        self,
+        recipes: tuple[Recipe, ...],
+        seeds: tuple[int, ...],
+        heard: Listener,
+        folder: StudyFolder | None,
+        failed: Callable[[Failure], None],
     ) -> Runs[Key]:
         plan, material = self.plan, self._material(seeds)
         params = {"verbose": 0, "epochs": plan.epochs, "steps": -(-plan.rows[0] // plan.batch_size)}
         course = Course(plan.epochs, callbacks=callbacks_of(recipes), params=params)
         kept: dict[Key, Run] = {}
-        request = Request(self._options(material), material.data, course)
+        request = Request(self._options(material), material.data, course, failed=partial(_fail, folder, failed))
         if folder is not None:
-            request = replace(request, keeper=partial(CohortKeeper, folder))
+            request = replace(request, keeper=partial(CohortKeeper, folder), begun=folder.begin)
         fitted = fit_members(
             recipes,
             seeds,
@@ -234,6 +249,19 @@ class Rounds:
         predicted = outputs if self.dataset.classes else (outputs * learnt.spread + learnt.centre).astype(np.float32)
         outcomes = self.measure.outcomes(self.dataset.y[own.test], predicted)
         return Evaluation(own.test, outcomes, self.measure.name, self.measure.greater_is_better)
+
+
+def _fail(
+    folder: StudyFolder | None,
+    failed: Callable[[Failure], None],
+    kind: Literal["out of memory", "refused"],
+    recipe: str,
+    seed: int,
+    cause: str,
+) -> None:
+    if folder is not None:
+        folder.fail((recipe, seed), kind, cause)
+    failed(Failure(recipe, seed, kind, cause))
 
 
 def _pooled(dataset: Dataset, splits: Sequence[Split], targets: Sequence[Targets]) -> tuple[Arrays, Data]:

@@ -23,7 +23,7 @@ from kohort.recipes.definition import code_of, definition_of
 from kohort.recipes.design import Problem
 from kohort.recipes.grammar import parse
 from kohort.recipes.recipe import as_recipes
-from kohort.run import Runs
+from kohort.run import Failure, Runs
 from kohort.runtime import check_backend
 from kohort.seeds import as_seeds
 from kohort.statistics.sequential import next_round
@@ -183,11 +183,12 @@ class Study:
         started = time.perf_counter()
         shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Bar()
         with self._opened() as folder, shown as heard:
-            train = partial(self._rounds.run, heard=heard, folder=folder)
+            failures: list[Failure] = []
+            train = partial(self._rounds.run, heard=heard, folder=folder, failed=failures.append)
             if self.looks is None:
-                result = self._result([train(self.plan.seeds)], started)
+                result = self._result([train(self.plan.seeds)], failures, started)
             else:
-                result = self._run_until_settled(self.looks, train, started)
+                result = self._run_until_settled(self.looks, train, failures, started)
             return replace(result, mended=tuple(folder.remarks)) if folder else result
 
     def _opened(self) -> AbstractContextManager[StudyFolder | None]:
@@ -195,14 +196,16 @@ class Study:
             return nullcontext()
         return StudyFolder(self.folder, self.identity, weights=self.weights, force=self.force)
 
-    def _run_until_settled(self, looks: Looks, train: Callable[..., Runs[Key]], started: float) -> StudyResult:
+    def _run_until_settled(
+        self, looks: Looks, train: Callable[..., Runs[Key]], failures: Sequence[Failure], started: float
+    ) -> StudyResult:
         """Rounds of seeds, with a look at the verdicts after each."""
         rounds: list[Runs[Key]] = []
         trained = 0
         while True:
             rounds.append(train(tuple(range(trained, looks.now))))
             trained = looks.now
-            result = self._result(rounds, started, looks)
+            result = self._result(rounds, failures, started, looks)
             verdicts = result.comparison.verdicts
             if verdicts is None:
                 return replace(result, ended="there is nothing to judge")
@@ -212,11 +215,16 @@ class Study:
             assert verdicts.looks is not None
             looks = verdicts.looks
 
-    def _result(self, rounds: Sequence[Runs[Key]], started: float, looks: Looks | None = None) -> StudyResult:
+    def _result(
+        self, rounds: Sequence[Runs[Key]], failures: Sequence[Failure], started: float, looks: Looks | None = None
+    ) -> StudyResult:
         merged = {key: run for one in rounds for key, run in one.items()}
-        seeds = tuple(dict.fromkeys(seed for _, seed in merged))
+        seeds = tuple(
+            dict.fromkeys([*(seed for _, seed in merged), *(own.seed for own in failures if own.seed is not None)])
+        )
         plan = replace(self.plan, seeds=seeds)
-        runs = {(recipe, seed): merged[recipe, seed] for recipe in plan.recipes for seed in seeds}
+        wanted = [(recipe, seed) for recipe in plan.recipes for seed in seeds]
+        runs = {key: merged[key] for key in wanted if key in merged}
         told = {"cohorts": rounds[0].cohorts, "separate": rounds[0].separate}
         seconds = time.perf_counter() - started
         return StudyResult(
@@ -228,6 +236,7 @@ class Study:
             self.dataset.cut,
             self.remarks,
             looks,
+            unfinished=tuple(failures),
         )
 
 

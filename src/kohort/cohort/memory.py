@@ -1,0 +1,85 @@
+"""Where memory does not suffice for a cohort: how that is told from other errors, and how members train in parts."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import jax
+
+from kohort.cohort.train import CohortTraining, Order, Progress, Trained
+
+GiveUp = Callable[[str, int, str], None]
+"""Told of a member for which memory does not suffice even alone: its recipe, its seed, and what was said."""
+
+
+def lack_of_memory(error: BaseException) -> str:
+    """What an error, or one that it was raised from, says of memory that does not suffice; empty if it does not."""
+    cause: BaseException | None = error
+    while cause is not None:
+        on_device = isinstance(cause, jax.errors.JaxRuntimeError) and _speaks_of_memory(str(cause))
+        if on_device or isinstance(cause, MemoryError):
+            lines = [line.strip().rstrip(".") for line in str(cause).splitlines() if line.strip()]
+            return lines[0] if lines else type(cause).__name__
+        cause = cause.__cause__
+    return ""
+
+
+def _speaks_of_memory(text: str) -> bool:
+    return "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
+
+
+def trained_in_parts(order: Order, progress: Progress, give_up: GiveUp | None) -> Iterator[tuple[Order, list[Trained]]]:
+    """Trains a cohort: whole, or, where memory does not suffice, in halves of its members, and halves of these.
+
+    Args:
+        order: What to train.
+        progress: Told how many run-epochs are trained, and how many never will be.
+        give_up: Told of members that do not fit alone; None: that is an error.
+
+    Yields:
+        The members that trained together, as an order of their own, and how they came out.
+    """
+    waiting, done, spared = [order], 0, 0
+
+    def told(own_done: int, own_spared: int = 0) -> None:
+        progress(done + own_done, spared + own_spared)
+
+    while waiting:
+        now = waiting.pop(0)
+        untouched = [copy.deepcopy(member.orders.generator) for member in now.members]
+        try:
+            results = CohortTraining(now).run(told)
+        except Exception as error:
+            why = lack_of_memory(error)
+            if not why:
+                raise
+            if now.in_place or (len(now.members) == 1 and give_up is None):
+                member = now.members[0]
+                error.add_note(f"raised while recipe {now.names[member.recipe]!r}, seed {member.seed} trained alone")
+                raise
+            for member, generator in zip(now.members, untouched, strict=True):
+                member.orders.generator = generator
+            if len(now.members) > 1:
+                waiting = [*halves(now), *waiting]
+                continue
+            (member,) = now.members
+            assert give_up is not None
+            assert member.seed is not None
+            give_up(now.names[member.recipe], member.seed, why)
+            spared += order.course.length
+            told(0)
+            continue
+        trained = sum(len(result.epochs) for result in results)
+        done, spared = done + trained, spared + len(results) * order.course.length - trained
+        yield now, results
+
+
+def halves(order: Order) -> list[Order]:
+    """A cohort in two, without a keeper: a checkpoint is of all members."""
+    count = len(order.members)
+    return [_some(order, range(count // 2)), _some(order, range(count // 2, count))]
+
+
+def _some(order: Order, members: Sequence[int]) -> Order:
+    own = [order.members[member] for member in members]
+    return replace(order, members=own, data=order.data.of(members), keeper=None)
