@@ -1,4 +1,4 @@
-"""What keeping a study in a folder costs: the textbook's comparison with a folder and without, in its own processes.
+"""What keeping a study in a folder costs, and what diagnostics do: the textbook's comparison in its own processes.
 
 And how long 10,000 runs take: to be found again, listed, and resumed.
 
@@ -18,13 +18,14 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results" / "store.json"
 MANY = 10_000
+JOBS = ("bare", "plain", "kept")  # without diagnostics; with them; with a folder as well
 
 
-def comparison(folder: Path | None) -> float:
+def comparison(folder: Path | None, diagnostics: bool = True) -> float:
     import kohort
 
     data = kohort.data.named("digits")
-    study = kohort.Study(["none", "l2", "dropout", "batchnorm"], data, seeds=20, folder=folder)
+    study = kohort.Study(["none", "l2", "dropout", "batchnorm"], data, seeds=20, folder=folder, diagnostics=diagnostics)
     started = time.perf_counter()
     study.run(verbose=0)
     return time.perf_counter() - started
@@ -85,25 +86,27 @@ def main() -> None:
             print(json.dumps(many_runs(folder)))
             return
         if options.job:
-            print(comparison(folder if options.job == "with" else None))
+            print(comparison(folder if options.job == "kept" else None, options.job != "bare"))
             return
 
     def seconds(job: str) -> str:
         command = [sys.executable, __file__, "--job", job]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
 
-    rounds = [[float(seconds(job)) for job in ("without", "with")] for _ in range(options.repeats)]
-    ratios = [with_folder / without for without, with_folder in rounds]
+    rounds = [{job: float(seconds(job)) for job in JOBS} for _ in range(options.repeats)]
+
+    def ratio(job: str, base: str) -> dict[str, float]:
+        ratios = [own[job] / own[base] for own in rounds]
+        found = {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)}
+        return {name: round(value, 3) for name, value in found.items()}
+
     result = {
         "date": date.today().isoformat(),
         "versions": {package: version(package) for package in ("keras", "jax", "safetensors")},
         "repeats": options.repeats,
-        "seconds without and with a folder": [[round(value, 2) for value in own] for own in rounds],
-        "times as long": {
-            "median": round(statistics.median(ratios), 3),
-            "min": round(min(ratios), 3),
-            "max": round(max(ratios), 3),
-        },
+        "seconds": [{job: round(value, 2) for job, value in own.items()} for own in rounds],
+        "times as long with a folder": ratio("kept", "plain"),
+        "times as long with diagnostics": ratio("plain", "bare"),
         "10,000 runs": {what: round(value, 2) for what, value in json.loads(seconds("many")).items()},
     }
     print(json.dumps(result, indent=2))

@@ -53,7 +53,7 @@ def test_members_predict_what_keras_predicts(
     monkeypatch.setattr(predicting, "NUMBERS_AT_ONCE", numbers_at_once)
     models, model_of, states = members(["none", "dropout", "batchnorm"])
     rows = np.stack([np.random.default_rng(m).permutation(50)[:23] for m in range(len(states))])
-    seen = dict(predict(models, model_of, states, INPUTS, rows))
+    seen = {member: outputs for member, outputs, _ in predict(models, model_of, states, INPUTS, rows)}
     assert sorted(seen) == list(range(6))
     for member, outputs in seen.items():
         expected = by_keras(models[model_of[member]], states[member], X[rows[member]])

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -94,6 +95,24 @@ def test_runs_are_exported(made: Any, tmp_path: Path) -> None:
     assert (logs.height, logs.columns[:3]) == (36, ["recipe", "seed", "epoch"])
     with pytest.raises(DataError, match=r"must end in .csv, .parquet, .md, .tex. Got 'runs.doc'"):
         run("export", str(folder), str(tmp_path / "runs.doc"))
+
+
+def test_runs_are_data_frames(made: Any) -> None:
+    folder, result = made
+    table, stored = kohort.runs_table(result.runs), kohort.runs_table(read_study(folder).runs.values())
+    assert table.equals(stored)
+    for row in table.iter_rows(named=True):
+        own = result.runs[row["recipe"], row["seed"]].diagnostics
+        assert row["weight_norm"] == own["weight_norm"][-1]
+        assert row["dead_units"] == own["dead_units"][0]
+    logs = kohort.logs_table(result.runs)
+    assert logs.height == 36
+    assert logs["gradient_norm"][1] == result.runs["none", 0].diagnostics["gradient_norm"][1]
+    with pytest.raises(DataError, match="to must be 'polars' or 'pandas'. Got 'excel'"):
+        kohort.runs_table(result.runs, "excel")  # pyright: ignore[reportCallIssue, reportArgumentType]
+    frame = kohort.runs_table(result.runs, "pandas")
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["weight_norm"].tolist() == table["weight_norm"].to_list()
 
 
 def test_names_are_data_in_every_file(tmp_path: Path) -> None:

@@ -88,6 +88,15 @@ def test_the_best_run_is_chosen_on_validation_rows(undisturbed: Any, tmp_path: P
         judged.best()
 
 
+def test_a_regression_is_found_again(tmp_path: Path, trained: Any) -> None:
+    options: dict[str, Any] = {"seeds": 2, "epochs": 2, "folder": tmp_path}
+    first = kohort.Study(["none", "l2"], kohort.data.named("diabetes"), **options).run(verbose=0)
+    again = kohort.Study(["none", "l2"], kohort.data.named("diabetes"), **options).run(verbose=0)
+    assert_same(again, first)
+    assert len(trained) == 1
+    assert not again.mended
+
+
 def test_what_was_interrupted_goes_on(
     undisturbed: Any, tmp_path: Path, trained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,7 +73,7 @@ def runs_of_all_pairs(x: np.ndarray, y: np.ndarray) -> tuple[list[Run], np.ndarr
     states = [result.state for result in cohort.results]
     outcomes = np.zeros((len(both), TEST), np.float32)
     accuracy = measure("accuracy", y, 2)
-    for member, outputs in predict(cohort.models, [0] * len(both), states, inputs, tested):
+    for member, outputs, _ in predict(cohort.models, [0] * len(both), states, inputs, tested):
         outcomes[member] = accuracy.outcomes(y[tested[member]], outputs)
     return fitted.runs, outcomes
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kohort.errors import RecipeError as RecipeError
     from kohort.fitting import fit as fit
     from kohort.recipes.recipe import Recipe as Recipe
+    from kohort.report.tidy import logs_table as logs_table
+    from kohort.report.tidy import runs_table as runs_table
     from kohort.run import Outcome as Outcome
     from kohort.run import Run as Run
     from kohort.run import Runs as Runs
@@ -42,6 +44,8 @@ _HOMES = {  # public name -> the module it lives in; loaded when first asked for
     "Runs": "kohort.run",
     "Outcome": "kohort.run",
     "Study": "kohort.study",
+    "runs_table": "kohort.report.tidy",
+    "logs_table": "kohort.report.tidy",
     "statistics": "kohort.statistics",
     "KohortError": "kohort.errors",
     "DataError": "kohort.errors",

@@ -15,6 +15,27 @@ from kohort.errors import KohortError
 
 Key = TypeVar("Key")
 
+DIAGNOSTICS: Mapping[str, str] = {
+    "weight_norm": "after each epoch, the L2 norm of all trainable weights",
+    "gradient_norm": "after each epoch, the L2 norm of the gradient, penalties included, of its last batch; NaN where "
+    "not known",
+    "zeros": "the share of exact zeros among the kernels (trainable weights of two axes or more), at the end",
+    "near_zeros": "the share of the kernels' weights that are below 1e-3 in magnitude, at the end",
+    "dead_units": "the share of ReLU units that are 0 for every test row; there are none without ReLU",
+    "weights": "how many of the kernels' weights lie between two neighbours of WEIGHT_EDGES, at the end",
+    "seconds": "its share of the seconds that its cohort took, by the epochs that it trained",
+}
+"""What is measured of a run besides its logs, in words; all float64, of one number unless they say otherwise."""
+
+NEAR_ZERO = 1e-3
+"""A weight that is nearer to zero is near zero. Weights of 0.1 are usual; proximal L1 makes exact zeros, and L1 by
+subgradients leaves weights swinging around zero by about the learning rate, 1e-3."""
+
+_MAGNITUDES = 10.0 ** np.arange(-6, 2.25, 0.25)
+WEIGHT_EDGES: np.ndarray = np.concatenate([-_MAGNITUDES[::-1], _MAGNITUDES])
+"""Edges of histograms of weights: four to the decade from 1e-6 to 100 on either side of zero; what lies beyond the
+outermost counts to the outermost bins."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -120,6 +141,23 @@ class Run:
         """The epochs trained, counted from 0, like Keras' `History.epoch`."""
         trained = max(map(len, self.history.values()), default=0)
         return list(range(self.first_epoch, self.first_epoch + trained))
+
+    def gap(self, log: str = "loss") -> float:
+        """The training value of a log less its validation value, after the last epoch.
+
+        Overfitting makes it negative for a loss and positive for an accuracy. Keras measures the training value with
+        dropout and augmentation at work and over the epoch, so that heavily regularised runs have a gap of the other
+        sign.
+
+        Args:
+            log: Its name, without `val_`.
+
+        Raises:
+            KohortError: The run did not log it on training and validation rows.
+        """
+        if not self.history.get(log) or not self.history.get(f"val_{log}"):
+            raise KohortError(f"the run must have logged {log!r} and 'val_{log}'. Got {', '.join(self.history)}.")
+        return self.history[log][-1] - self.history[f"val_{log}"][-1]
 
     def model(self) -> Any:
         """The trained model, an ordinary compiled `keras.Model`, with its optimiser's state: it saves, predicts

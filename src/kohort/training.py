@@ -19,6 +19,7 @@ from kohort.cohort.capture import (
     trace,
     weight_positions,
 )
+from kohort.cohort.diagnostics import measured
 from kohort.cohort.groups import Group, groups_of
 from kohort.cohort.halfway import Keeper
 from kohort.cohort.labels import check_labels
@@ -59,6 +60,7 @@ class Request:
         plain: The arguments of `fit`, all but callbacks, for a recipe that no cohort can train and that is therefore
             trained alone; None: refuse it.
         keeper: Gives who keeps where a cohort stands, from its recipes and seeds; None: nobody does.
+        diagnostics: Whether `run.DIAGNOSTICS` are measured.
         begun: Told which members, by recipe and seed, begin to train.
         failed: Told of a member that cannot be trained, by kind, recipe, seed and cause, as `run.Failure` has them;
             the others train. None: that is an error.
@@ -73,6 +75,7 @@ class Request:
     validation_stream: Stream | None = None
     plain: Mapping[str, Any] | None = None
     keeper: Callable[[Sequence[str], Sequence[int]], Keeper] | None = None
+    diagnostics: bool = False
     begun: Callable[[Sequence[tuple[str, int]]], None] | None = None
     failed: Callable[[Literal["out of memory", "refused"], str, int, str], None] | None = None
 
@@ -381,6 +384,7 @@ def _order(
         request.course,
         request.devices,
         in_place,
+        norms=request.diagnostics,
     )
 
 
@@ -484,4 +488,5 @@ def _run(
         rebuild,
         first_epoch=result.epochs[0] if result.epochs else 0,
         callbacks=result.callbacks,
+        diagnostics=measured(model, result),
     )

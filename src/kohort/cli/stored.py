@@ -138,7 +138,7 @@ def export(
     from kohort.store.reading import read_study
 
     study = read_study(folder, generation)
-    table = (logs_table if logs else runs_table)(study.runs.values())
+    table = logs_table(study.runs) if logs else runs_table(study.runs)
     write_table(table, to)
     print(f"{table.height:,} rows: {to}")
 

@@ -6,7 +6,8 @@ ask of Keras is inside: losses, penalties, dropout generators, BatchNormalizatio
 Kohort writes no training step of its own; it traces Keras' to jaxprs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -140,12 +141,15 @@ class Step:
     """A training or test step as a jaxpr.
 
     Attributes:
-        jaxpr: Its inputs are the state's arrays and the batch's, its outputs the logs and the new state's arrays.
+        jaxpr: Its inputs are the state's arrays and the batch's, its outputs the logs, the new state's arrays, and the
+            gradients that the optimiser is given.
         logs: The logs, in order.
+        gradients: How many gradients there are; none of a test step, or where a step of the user's own hides them.
     """
 
     jaxpr: ClosedJaxpr
     logs: Columns
+    gradients: int
 
 
 @dataclass(frozen=True)
@@ -266,10 +270,12 @@ def trace_step(model: keras.Model, recipe: str, data: Arrays, size: int, trainin
     whole = [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in state_of(model)]
     taken = list(range(parts.total)) if training else parts.test
     logged: list[Columns] = []
+    gradients: list[Any] = []
 
     def flat_step(state: list[Any], batch: tuple[Any, ...]) -> list[Any]:
         nested = _nested(state, parts, training)
-        logs, new = (model.train_step if training else model.test_step)(nested, data.nested(batch))
+        with _gradients_noted(model, gradients):
+            logs, new = (model.train_step if training else model.test_step)(nested, data.nested(batch))
         if not isinstance(logs, dict):
             raise NotSupportedError(
                 f"recipe {recipe!r}: its {'train' if training else 'test'}_step must return a dict of logs. "
@@ -284,7 +290,7 @@ def trace_step(model: keras.Model, recipe: str, data: Arrays, size: int, trainin
                 )
         logged.append(Columns(tuple(flat), tuple(np.shape(value) for value in flat.values())))
         # in Keras' order: JAX itself would sort the keys, and auto-named outputs sort differently in each model
-        return [*flat.values(), *jax.tree.leaves(new)]
+        return [*flat.values(), *jax.tree.leaves(new), *gradients]
 
     try:
         jaxpr = jax.make_jaxpr(flat_step)([whole[i] for i in taken], data.batch(size))
@@ -301,7 +307,27 @@ def trace_step(model: keras.Model, recipe: str, data: Arrays, size: int, trainin
             f"recipe {recipe!r} talks to Python in a fixed order from inside its step (an ordered callback), which "
             f"members that train side by side cannot. Make the callback unordered, or {OR_FIT}."
         )
-    return Step(jaxpr, logged[-1])
+    return Step(jaxpr, logged[-1], len(gradients))
+
+
+@contextmanager
+def _gradients_noted(model: keras.Model, found: list[Any]) -> Iterator[None]:
+    """Notes the gradients that the optimiser is given; its values are scaled where float16 is, and left out."""
+    apply = model.optimizer.stateless_apply
+
+    def noting(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
+        found[:] = jax.tree.leaves(grads)
+        return apply(optimizer_variables, grads, trainable_variables)
+
+    found.clear()
+    if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        yield
+        return
+    model.optimizer.__dict__["stateless_apply"] = noting
+    try:
+        yield
+    finally:
+        del model.optimizer.__dict__["stateless_apply"]
 
 
 def _flattened(logs: dict[str, Any]) -> dict[str, Any]:

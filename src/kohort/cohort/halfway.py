@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+_NAMED = ("logs", "norms", "keys", "positions")
+
 
 @dataclass(frozen=True, eq=False)
 class Halfway:
@@ -16,6 +18,7 @@ class Halfway:
         state: The members' states, an array of shape (members, …) for each variable in the order of
             `capture.variables`: weights, optimiser, seed generators, metrics.
         logs: The epochs' logs, of shape (members, epochs, logs).
+        norms: The epochs' norms, of shape (members, epochs, norms).
         keys: NumPy's generators that draw the orders of the members' batches: their words, of shape (members, 624).
         positions: How far each has used these, and the normal number that it may hold, of shape (members, 3).
     """
@@ -23,20 +26,21 @@ class Halfway:
     epochs: int
     state: Sequence[np.ndarray]
     logs: np.ndarray
+    norms: np.ndarray
     keys: np.ndarray
     positions: np.ndarray
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Its arrays by name."""
         state = {f"state/{position}": values for position, values in enumerate(self.state)}
-        return {**state, "logs": self.logs, "keys": self.keys, "positions": self.positions}
+        return {**state, **{name: getattr(self, name) for name in _NAMED}}
 
     @classmethod
     def of(cls, epochs: int, arrays: Mapping[str, np.ndarray]) -> "Halfway":
         """What `arrays` gave, back."""
         count = sum(name.startswith("state/") for name in arrays)
         state = [arrays[f"state/{position}"] for position in range(count)]
-        return cls(epochs, state, arrays["logs"], arrays["keys"], arrays["positions"])
+        return cls(epochs, state, *(arrays[name] for name in _NAMED))
 
     def generators(self) -> list[np.random.RandomState]:
         """The members' generators, each where it stood."""

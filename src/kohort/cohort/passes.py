@@ -7,7 +7,7 @@ import numpy as np
 
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.population import Population
-from kohort.cohort.program import Part, Shared, SharedSteps, batches_program, epochs_program
+from kohort.cohort.program import NORMS, Part, Shared, SharedSteps, batches_program, epochs_program
 
 BATCHES_PER_CALL = 64  # where nothing happens between batches: long enough that calling costs little
 
@@ -25,6 +25,10 @@ class WholeEpochs:
         rows: Training rows of an epoch.
         epochs: The most epochs of a call.
         sometimes: Whether some epochs do not validate.
+        norms: Whether norms of weights and gradients are measured.
+
+    Attributes:
+        norms: Of the epochs last trained, (members, epochs, 2); None where they are not measured.
     """
 
     def __init__(
@@ -39,7 +43,10 @@ class WholeEpochs:
         rows: int,
         epochs: int,
         sometimes: bool,
+        norms: bool = False,
     ):
+        self.norms: np.ndarray | None = None
+        self._measures = norms
         self.population, self.steps, self.epochs, self.sometimes = population, steps, epochs, sometimes
         self.held_out = None if held_out is None else held_out.astype(np.int32)
         self.rows = np.zeros((population.slots, epochs, rows), np.int32)
@@ -85,7 +92,12 @@ class WholeEpochs:
             flags[: len(validate)] = validate
             shared = shared._replace(validate=self.population.spread.everywhere(flags))
         counts = {member: len(epochs) for member, epochs in orders.items()}
-        return self.population.run(self._program(part), counts, self.rows, shared, held_out=self.held_out)
+        found = self.population.run(self._program(part), counts, self.rows, shared, held_out=self.held_out)
+        if not self._measures:
+            return found
+        if part != "test":
+            self.norms = found[..., -NORMS:]
+        return found[..., :-NORMS]
 
     def _program(self, part: Part) -> Any:
         if part not in self._compiled:
@@ -96,6 +108,7 @@ class WholeEpochs:
                 own_held_out=self.held_out is not None,
                 part=part,
                 sometimes=self.sometimes,
+                norms=self._measures,
             )
         return self._compiled[part]
 

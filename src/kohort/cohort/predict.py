@@ -5,6 +5,7 @@ the arrays that it does not read, and all members that are then the same program
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Literal
+from jax.extend.core import ClosedJaxpr, Literal, get_opaque_trace_state
 
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.capture import parts_of, state_of
@@ -29,7 +30,8 @@ class Prediction:
     """A network's `predict_step` for a batch of rows.
 
     Attributes:
-        jaxpr: From the arrays of its state that it reads, and the inputs, to the outputs.
+        jaxpr: From the arrays of its state that it reads, and the inputs, to the outputs and, for each ReLU, whether
+            its units are above zero for any row.
         reads: The positions of these arrays in the state.
     """
 
@@ -37,15 +39,25 @@ class Prediction:
     reads: tuple[int, ...]
 
 
-def trace_prediction(model: keras.Model, x: Arrays, rows: int) -> Prediction:
-    """Traces a built model's prediction for a batch of rows."""
+def trace_prediction(model: keras.Model, x: Arrays, rows: int, units: bool = False) -> Prediction:
+    """Traces a built model's prediction for a batch of rows.
+
+    Args:
+        model: The model.
+        x: The inputs.
+        rows: How many rows the batch has.
+        units: Whether ReLU units are looked at; not where a ReLU is inside a loop, out of which nothing can be handed.
+    """
     parts = parts_of(model)
     weights = state_of(model)[: parts.trainable + parts.non_trainable]
 
     def outputs(weights: list[Any], batch: Sequence[Any]) -> Any:
         state = (weights[: parts.trainable], weights[parts.trainable :])
-        predicted, _ = model.predict_step(state, (x.nested(list(batch)),))
-        return predicted
+        with _alive_noted(model) if units else nullcontext(()) as alive:
+            predicted, _ = model.predict_step(state, (x.nested(list(batch)),))
+        if len(jax.tree.leaves(predicted)) != 1:
+            raise ValueError(f"a network must have one output. Got {len(jax.tree.leaves(predicted))}.")
+        return predicted, list(alive)
 
     shapes = [jax.ShapeDtypeStruct(value.shape, value.dtype) for value in weights]
     traced = flat(jax.make_jaxpr(outputs)(shapes, x.batch(rows)))
@@ -56,14 +68,48 @@ def trace_prediction(model: keras.Model, x: Arrays, rows: int) -> Prediction:
     return Prediction(traced.closed(), reads)
 
 
+@contextmanager
+def _alive_noted(model: keras.Model) -> Iterator[Sequence[Any]]:
+    """Notes of each ReLU that the model goes through which units are above zero for any row of the batch."""
+    found: list[Any] = []
+    relu, outside = keras.activations.relu, get_opaque_trace_state(convention="nnx")
+
+    def note(layer: Any, outputs: Any) -> Any:
+        if get_opaque_trace_state(convention="nnx") != outside:
+            return outputs
+        channels = 1 if getattr(layer, "data_format", None) == "channels_first" else len(outputs.shape) - 1
+        found.append(jnp.any(outputs > 0, axis=[axis for axis in range(len(outputs.shape)) if axis != channels]))
+        return outputs
+
+    held: list[tuple[Any, str, Any]] = []
+    for layer in model._flatten_layers():
+        own = layer.__dict__
+        if own.get("activation") is relu:
+            held.append((layer, "activation", relu))
+            own["activation"] = lambda *inputs, layer=layer, **named: note(layer, relu(*inputs, **named))
+        elif type(layer) is keras.layers.ReLU and not layer.negative_slope:
+            held.append((layer, "call", None))
+            own["call"] = lambda inputs, layer=layer: note(layer, type(layer).call(layer, inputs))
+    try:
+        yield found
+    finally:
+        for layer, name, before in held:
+            if before is None:
+                del layer.__dict__[name]
+            else:
+                layer.__dict__[name] = before
+
+
 def predict(
     models: Sequence[keras.Model],
     model_of: Sequence[int],
     states: Sequence[Sequence[np.ndarray]],
     x: Arrays,
     rows: np.ndarray,
-) -> Iterator[tuple[int, np.ndarray]]:
-    """The outputs of each member for its rows.
+    *,
+    units: bool = False,
+) -> Iterator[tuple[int, np.ndarray, float]]:
+    """The outputs of each member for its rows, and the share of its ReLU units that are dead on them.
 
     Args:
         models: Built models, one of each network.
@@ -71,12 +117,14 @@ def predict(
         states: For each member, its trained state.
         x: The inputs that rows are picked from.
         rows: For each member, which rows, int (members, rows).
+        units: Whether ReLU units are looked at.
 
     Yields:
-        A member and its outputs, one array of shape (rows, …); not in the order of the members.
+        A member, its outputs, one array of shape (rows, …), and the share of ReLU units that are 0 for every row, NaN
+        where none is looked at; not in the order of the members.
     """
     size = min(ROWS_AT_ONCE, rows.shape[1])
-    predictions = [trace_prediction(model, x, size) for model in models]
+    predictions = [trace_prediction(model, x, size, units) for model in models]
     spare = -rows.shape[1] % size
     padded = np.concatenate([rows, rows[:, :1].repeat(spare, axis=1)], axis=1).astype(np.int32)
     effort = LITTLE_EFFORT if jax.default_backend() == "cpu" else None
@@ -91,9 +139,11 @@ def predict(
             reads = [[states[m][p] for p in predictions[model_of[m]].reads] for m in filled]
             weights = [np.stack(values) for values in zip(*reads, strict=True)]
             which = np.array([together.index(model_of[m]) for m in filled], np.int32)
-            outputs = np.asarray(program(weights, which, padded[filled], list(unified.lifted), list(x.leaves)))
-            for member, own in zip(now, outputs, strict=False):
-                yield member, own[: rows.shape[1]]
+            found = program(weights, which, padded[filled], list(unified.lifted), list(x.leaves))
+            outputs, alive = np.asarray(found[0]), np.concatenate([np.zeros((at_once, 0), bool), *found[1]], axis=1)
+            for place, member in enumerate(now):
+                dead = 1.0 - float(np.mean(alive[place])) if alive.shape[1] else float("nan")
+                yield member, outputs[place, : rows.shape[1]], dead
 
 
 def _program(unified: Unified, size: int) -> Any:
@@ -103,11 +153,10 @@ def _program(unified: Unified, size: int) -> Any:
             numbers = [values[recipe] for values in lifted]
 
             def batch(picked: Any) -> Any:
-                (predicted,) = unified(numbers, *own_weights, *(array[picked] for array in data))
-                return predicted
+                return unified(numbers, *own_weights, *(array[picked] for array in data))
 
-            outputs = lax.map(batch, own_rows.reshape(-1, size))
-            return outputs.reshape(-1, *outputs.shape[2:])
+            outputs, *alive = lax.map(batch, own_rows.reshape(-1, size))
+            return outputs.reshape(-1, *outputs.shape[2:]), [units.any(axis=0) for units in alive]
 
         return lax.map(member, (weights, recipes, jnp.asarray(rows)))
 

@@ -31,6 +31,7 @@ from kohort.cohort.unify import Unified, unify
 Part = Literal["both", "train", "test"]
 
 SMALL = 2**16  # numbers; copying so many takes some microseconds an epoch
+NORMS = 2  # columns of norms: of the weights, of the gradients
 MEMBERS = "members"  # the name of the axis along which a cohort is spread over devices
 
 
@@ -40,18 +41,21 @@ class SharedStep:
 
     Attributes:
         unified: The step's jaxpr and the numbers in which the recipes differ.
-        log_count: How many of its outputs are logs.
+        log_count: How many of its outputs are logs, the first ones.
+        gradients: How many are gradients, the last ones.
         logs_of: From metric state to logs, where that is possible; see `cohort.logs`.
     """
 
     unified: Unified
     log_count: int
+    gradients: int
     logs_of: ClosedJaxpr | None
 
-    def __call__(self, lifted: Sequence[Any], state: Sequence[Any], batch: Sequence[Any]) -> tuple[list, list]:
-        """The logs and the new state after one batch."""
+    def __call__(self, lifted: Sequence[Any], state: Sequence[Any], batch: Sequence[Any]) -> tuple[list, list, list]:
+        """The logs, the new state and the gradients after one batch."""
         outputs = self.unified(lifted, *state, *batch)
-        return outputs[: self.log_count], outputs[self.log_count :]
+        end = len(outputs) - self.gradients
+        return outputs[: self.log_count], outputs[self.log_count : end], outputs[end:]
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def _shared(steps: Sequence[Any], metrics: range) -> SharedStep:
     unified = unify([step.jaxpr for step in steps])
     unified = replace(unified, jaxpr=rewritten(unified.jaxpr, jax.default_backend()))
     count = len(steps[0].logs.names)
-    return SharedStep(unified, count, logs_from_metrics(unified.jaxpr, count, metrics))
+    return SharedStep(unified, count, steps[0].gradients, logs_from_metrics(unified.jaxpr, count, metrics))
 
 
 class Numbers(NamedTuple):
@@ -220,12 +224,20 @@ class Spread:
 
 
 def epochs_program(
-    steps: SharedSteps, spread: Spread, epochs: int, *, own_held_out: bool, part: Part = "both", sometimes: bool = False
+    steps: SharedSteps,
+    spread: Spread,
+    epochs: int,
+    *,
+    own_held_out: bool,
+    part: Part = "both",
+    sometimes: bool = False,
+    norms: bool = False,
 ) -> Any:
     """The program that trains up to so many epochs.
 
     Its results have shape (slots, epochs, logs + 1): one column per log, and a last one that is 1.0 while all
-    trainable weights are finite. Logs of an epoch that does not validate are zero.
+    trainable weights are finite. Logs of an epoch that does not validate are zero. With `norms` two more columns
+    follow: the L2 norm of the trainable weights, and that of the gradients of the epoch's last batch.
 
     Args:
         steps: The steps of the cohort.
@@ -234,8 +246,9 @@ def epochs_program(
         own_held_out: Whether each member has validation rows of its own.
         part: `"train"` or `"test"` for that half of each epoch alone.
         sometimes: Whether `Shared.validate` is looked at; else each epoch validates.
+        norms: Whether norms are measured.
     """
-    columns = sum(steps.logs) + 1
+    columns = sum(steps.logs) + 1 + (NORMS if norms else 0)
 
     def one_member(state: list, own: Own, shared: Shared) -> tuple[list, Any]:
         numbers = jax.tree.map(lambda values: values[own.recipe], shared.numbers)
@@ -248,9 +261,10 @@ def epochs_program(
         def epoch(number: Any, carried: tuple[list, Any]) -> tuple[list, Any]:
             state, logs = carried
             row = [jnp.zeros(steps.logs[0], jnp.float32), jnp.zeros(steps.logs[1], jnp.float32)]
+            slope = jnp.full((), jnp.nan, jnp.float32)
             if part != "test":
                 rows = lax.dynamic_index_in_dim(own.rows, number, keepdims=False)
-                trained, state = _train(steps, state, rows, numbers, shared)
+                trained, state, slope = _train(steps, state, rows, numbers, shared, norms)
                 row[0] = _row(trained)
             if steps.test and part != "train":
                 if sometimes:
@@ -258,7 +272,8 @@ def epochs_program(
                     state, row[1] = lax.cond(wanted, validation, lambda state: (state, row[1]), state)
                 else:
                     state, row[1] = validation(state)
-            whole = jnp.concatenate([*row, _all_finite(steps, state)])
+            measured = [jnp.stack([_norm(state[: steps.parts.trainable]), slope])] if norms else []
+            whole = jnp.concatenate([*row, _all_finite(steps, state), *measured])
             return state, lax.dynamic_update_index_in_dim(logs, whole, number, 0)
 
         return lax.fori_loop(0, own.count, epoch, (state, jnp.zeros((epochs, columns), jnp.float32)))
@@ -301,7 +316,7 @@ def batches_program(steps: SharedSteps, spread: Spread, size: int, *, training: 
                 given = _picked(data, picked)
             else:
                 given = [lax.dynamic_index_in_dim(array, number, keepdims=False) for array in data]
-            new_logs, new = step(lifted, own_state, given)
+            new_logs, new, _ = step(lifted, own_state, given)
             return _row(new_logs) if step.logs_of is None else row, new
 
         row, new = lax.fori_loop(0, own.count, batch, (jnp.zeros(columns), [state[i] for i in taken]))
@@ -314,11 +329,13 @@ def batches_program(steps: SharedSteps, spread: Spread, size: int, *, training: 
     return spread.over_members(one_member, (columns + 1,), "train_batches" if training else "test_batches")
 
 
-def _train(steps: SharedSteps, state: list, rows: Any, numbers: Numbers, shared: Shared) -> tuple[list, list]:
-    """The logs and the state after one pass over the training rows."""
+def _train(
+    steps: SharedSteps, state: list, rows: Any, numbers: Numbers, shared: Shared, norms: bool
+) -> tuple[list, list, Any]:
+    """The logs, the state and, with `norms`, the norm of the last gradients after one pass over the training rows."""
     parts = steps.parts
     start = [*state[: parts.total - parts.metrics], *numbers.metrics]
-    return _over_batches(steps.train, start, rows, numbers.train, shared.training, parts.metric_positions)
+    return _over_batches(steps.train, start, rows, numbers.train, shared.training, parts.metric_positions, norms)
 
 
 def _test(steps: SharedSteps, state: list, rows: Any, numbers: Numbers, shared: Shared) -> tuple[list, list]:
@@ -326,7 +343,7 @@ def _test(steps: SharedSteps, state: list, rows: Any, numbers: Numbers, shared: 
     parts = steps.parts
     tested = [*(state[i] for i in parts.test[: -parts.metrics or None]), *numbers.metrics]
     in_test = range(len(tested) - parts.metrics, len(tested))
-    logs, tested = _over_batches(steps.test, tested, rows, numbers.test, shared.validation, in_test)
+    logs, tested, _ = _over_batches(steps.test, tested, rows, numbers.test, shared.validation, in_test)
     after = list(state)
     for position, value in zip(parts.test, tested, strict=True):
         after[position] = value  # recurrent dropout advances its generator in validation, and fit carries it on
@@ -354,18 +371,28 @@ def _picked(data: Sequence[Any], rows: Any) -> list:
 
 
 def _over_batches(
-    steps: dict[int, SharedStep], state: list, rows: Any, lifted: dict, data: tuple, metrics: range
-) -> tuple[list, list]:
+    steps: dict[int, SharedStep],
+    state: list,
+    rows: Any,
+    lifted: dict,
+    data: tuple,
+    metrics: range,
+    norms: bool = False,
+) -> tuple[list, list, Any]:
     """Scans the full batches, then takes the step of the last, smaller one."""
     sizes = list(steps)
     full, rest = sizes[0], rows.shape[0] % sizes[0]
     count = rows.shape[0] // full
     step = steps[full]
     carries_logs = not rest and step.logs_of is None
+    carries_norm = norms and not rest and bool(step.gradients)
+    norm = jnp.full((), jnp.nan, jnp.float32)
 
-    def one_batch(carried: tuple[list, list], picked: Any) -> tuple[tuple[list, list], None]:
-        logs, new = step(lifted[full], carried[1], _picked(data, picked))
-        return (logs if carries_logs else [], new), None
+    def one_batch(carried: tuple[list, list, Any], given: tuple[Any, Any]) -> tuple[tuple[list, list, Any], None]:
+        picked, is_last = given
+        logs, new, gradients = step(lifted[full], carried[1], _picked(data, picked))
+        slope = lax.cond(is_last, _norm, lambda _: carried[2], gradients) if carries_norm else carried[2]
+        return (logs if carries_logs else [], new, slope), None
 
     logs: list = []
     if count:
@@ -373,9 +400,17 @@ def _over_batches(
         if carries_logs:
             shapes = jax.eval_shape(lambda s, p: step(lifted[full], s, _picked(data, p))[0], state, rows[:full])
             start = [jnp.zeros(shape.shape, shape.dtype) for shape in shapes]
-        (logs, state), _ = lax.scan(one_batch, (start, state), rows[: count * full].reshape(count, full))
+        given = (rows[: count * full].reshape(count, full), np.arange(count) == count - 1)
+        (logs, state, norm), _ = lax.scan(one_batch, (start, state, norm), given)
         if not rest and step.logs_of is not None:
             logs = jaxpr_as_fun(step.logs_of)(*(state[i] for i in metrics))
     if rest:
-        logs, state = steps[rest](lifted[rest], state, _picked(data, rows[count * full :]))
-    return logs, list(state)
+        logs, state, gradients = steps[rest](lifted[rest], state, _picked(data, rows[count * full :]))
+        if norms and gradients:
+            norm = _norm(gradients)
+    return logs, list(state), norm
+
+
+def _norm(arrays: Sequence[Any]) -> Any:
+    """The L2 norm of all numbers of some arrays."""
+    return jnp.sqrt(sum(jnp.sum(jnp.square(array.astype(jnp.float32))) for array in arrays))

@@ -20,9 +20,11 @@ from kohort.cohort.members import Member
 from kohort.cohort.passes import Batches, WholeEpochs
 from kohort.cohort.plan import plan_for
 from kohort.cohort.population import Population
+from kohort.cohort.program import NORMS
 from kohort.seeds import RowBatches
 
 _NO_ROWS = np.zeros(0, np.int32)
+_UNKNOWN = np.full(NORMS, np.nan, np.float32)
 
 SECONDS_PER_CALL = 0.5  # long enough that calling costs nothing, short enough that a bar moves and Ctrl-C is heard
 
@@ -42,6 +44,9 @@ class Trained:
         diverged_at: The first epoch after which a log or a weight was not finite, or None.
         callbacks: The member's own callbacks.
         stopped: Whether a callback ended its training.
+        seconds: Its share of the seconds that its cohort took, by the epochs that it trained.
+        norms: After each epoch the L2 norm of its trainable weights, and of the gradients of the last batch, (epochs,
+            2), NaN where not known; None where they were not measured.
     """
 
     state: list[np.ndarray]
@@ -50,6 +55,8 @@ class Trained:
     diverged_at: int | None
     callbacks: tuple[Any, ...] = ()
     stopped: bool = False
+    seconds: float = 0.0
+    norms: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,7 @@ class Order:
         devices: Use at most so many devices; None: all.
         in_place: Whether given models are trained in place.
         keeper: Keeps where the cohort stands now and then; only where no callback is heard.
+        norms: Whether norms of weights and gradients are measured.
     """
 
     group: Group
@@ -146,6 +154,7 @@ class Order:
     devices: int | None = None
     in_place: bool = False
     keeper: Keeper | None = None
+    norms: bool = False
 
 
 class CohortTraining:
@@ -176,10 +185,12 @@ class CohortTraining:
             rows=rows,
             epochs=plan.epochs_per_call,
             sometimes=self.course.validation_freq != 1 and data.validation is not None,
+            norms=order.norms,
         )
         self.batches = Batches(self.population, steps)
         self.training_logs = steps.logs[0]
         self.logs: list[list[np.ndarray]] = [[] for _ in members]
+        self.norms: list[list[np.ndarray]] = [[] for _ in members]
         self.trained: list[list[int]] = [[] for _ in members]
         self.ended: dict[int, list[np.ndarray]] = {}
         self.first: list[int] = []
@@ -187,11 +198,13 @@ class CohortTraining:
 
     def run(self, progress: Progress) -> list[Trained]:
         """Trains the members on arrays in memory."""
+        started = time.perf_counter()
         if any(self.heard) or self.course.steps_per_epoch is not None:
             self._run_epoch_by_epoch(progress)
         else:
             self._run_chunks(progress)
-        return self.results()
+        each = (time.perf_counter() - started) / max(1, sum(map(len, self.trained)))
+        return [replace(result, seconds=each * len(result.epochs)) for result in self.results()]
 
     def results(self) -> list[Trained]:
         """The members as they are now."""
@@ -210,7 +223,7 @@ class CohortTraining:
             seconds = time.perf_counter() - started
             for member in everyone:
                 for position, epoch in enumerate(numbers):
-                    self._note(member, epoch, logs[member, position])
+                    self._note(member, epoch, logs[member, position], position)
             done += count
             progress(done * len(everyone), 0)
             if self.order.keeper is not None and done < self.course.length:
@@ -225,13 +238,15 @@ class CohortTraining:
         self.population.replace_all(kept.state)
         for number, (member, generator) in enumerate(zip(self.order.members, kept.generators(), strict=True)):
             member.orders.generator = generator
-            self.logs[number] = list(kept.logs[number])
+            self.logs[number], self.norms[number] = list(kept.logs[number]), list(kept.norms[number])
             self.trained[number] = [self.course.initial_epoch + epoch for epoch in range(kept.epochs)]
         return kept.epochs
 
     def _halfway(self, epochs: int) -> Halfway:
         keys, positions = written([member.orders.generator for member in self.order.members])
-        return Halfway(epochs, self.population.fetch_all(), np.array(self.logs), keys, positions)
+        return Halfway(
+            epochs, self.population.fetch_all(), np.array(self.logs), np.array(self.norms, np.float32), keys, positions
+        )
 
     # with callbacks: every member's callbacks are heard at the points at which fit calls them
 
@@ -267,6 +282,7 @@ class CohortTraining:
 
     def start(self, epoch: int) -> list[int]:
         """Tells callbacks that an epoch begins; gives the members that train it."""
+        self.epochs.norms = None
         now = [member for member in sorted(self.going) if self.first[member] <= epoch]
         for member in now:
             self.call(member, "on_epoch_begin", epoch)
@@ -352,6 +368,8 @@ class CohortTraining:
         if not bad:
             return
         self.population.put_back(before, bad)
+        if self.epochs.norms is not None:
+            self.epochs.norms[bad] = np.nan  # they were of the whole epoch
         self._train_batches({member: _cut(orders[member][0], self._size()) for member in bad}, logs)
         if validates:
             self.validate(bad, logs, told=False)
@@ -448,8 +466,11 @@ class CohortTraining:
     def _validations(self, epochs: range) -> list[bool] | None:
         return [self.course.validates(epoch) for epoch in epochs] if self.epochs.sometimes else None
 
-    def _note(self, member: int, epoch: int, logs: np.ndarray) -> None:
+    def _note(self, member: int, epoch: int, logs: np.ndarray, position: int = 0) -> None:
+        """Notes an epoch of a member; norms are those of the last call, where it trained whole epochs."""
+        measured = self.epochs.norms
         self.logs[member].append(np.array(logs))
+        self.norms[member].append(_UNKNOWN if measured is None else measured[member, position])
         self.trained[member].append(epoch)
 
     def _named(self, member: int, epoch: int, logs: np.ndarray) -> dict[str, Any]:
@@ -487,7 +508,8 @@ class CohortTraining:
         bad = _first_bad(self.logs[member], validated, self.training_logs)
         diverged_at = None if bad is None else epochs[bad]
         heard = tuple(own.own) if own else ()
-        return Trained(state, history, list(epochs), diverged_at, heard, self.stopped(member))
+        norms = np.array(self.norms[member], np.float32).reshape(-1, NORMS) if self.order.norms else None
+        return Trained(state, history, list(epochs), diverged_at, heard, self.stopped(member), norms=norms)
 
 
 def warn_of_the_pace(callbacks: Sequence[str]) -> None:

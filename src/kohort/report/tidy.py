@@ -1,35 +1,82 @@
 """Runs as tidy tables, a row for each run or for each epoch, and as CSV, Parquet, Markdown or LaTeX."""
 
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import polars as pl
 
 from kohort.errors import DataError
-from kohort.run import Run
+from kohort.run import DIAGNOSTICS, Run
+
+NORMS = ("weight_norm", "gradient_norm")
+_NUMBERS = [name for name in DIAGNOSTICS if name != "weights"]
 
 
-def runs_table(runs: Iterable[Run]) -> pl.DataFrame:
-    """A row for each run: recipe, seed, how it ended, epochs, its test score, and each log's last value."""
+@overload
+def runs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars"] = "polars") -> pl.DataFrame: ...
+@overload
+def runs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["pandas"]) -> Any: ...
+def runs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars", "pandas"] = "polars") -> Any:
+    """A row for each run: recipe, seed, how it ended, epochs, its test score, each log's last value, diagnostics.
+
+    Args:
+        runs: The runs: `result.runs`, what `kohort.fit` returns, or some of them.
+        to: What kind of data frame to make.
+
+    Raises:
+        DataError: There are no such data frames, or pandas is not installed.
+    """
     rows = []
-    for run in runs:
+    for run in _each(runs):
         test = {} if run.test is None else {f"test_{run.test.metric}": run.test.score}
         logs = {name: values[-1] for name, values in run.history.items() if values}
         ended = "finished" if run.outcome.finished else "diverged"
         epochs = {"epochs": len(run.epoch), "diverged_at": run.outcome.diverged_at}
-        rows.append({"recipe": run.recipe, "seed": run.seed, "outcome": ended, **epochs, **test, **logs})
-    return pl.DataFrame(rows, infer_schema_length=None)
+        measured = {name: float(run.diagnostics[name][-1]) for name in _NUMBERS if len(run.diagnostics.get(name, ()))}
+        rows.append({"recipe": run.recipe, "seed": run.seed, "outcome": ended, **epochs, **test, **logs, **measured})
+    return _frame(rows, to)
 
 
-def logs_table(runs: Iterable[Run]) -> pl.DataFrame:
-    """A row for each epoch of each run: recipe, seed, epoch, and each log."""
-    rows = [
-        {"recipe": run.recipe, "seed": run.seed, "epoch": epoch, **dict(zip(run.history, values, strict=True))}
-        for run in runs
-        for epoch, *values in zip(run.epoch, *run.history.values(), strict=False)
-    ]
-    return pl.DataFrame(rows, infer_schema_length=None)
+@overload
+def logs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars"] = "polars") -> pl.DataFrame: ...
+@overload
+def logs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["pandas"]) -> Any: ...
+def logs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars", "pandas"] = "polars") -> Any:
+    """A row for each epoch of each run: recipe, seed, epoch, each log, and the norms of weights and gradients.
+
+    Args:
+        runs: The runs: `result.runs`, what `kohort.fit` returns, or some of them.
+        to: What kind of data frame to make.
+
+    Raises:
+        DataError: There are no such data frames, or pandas is not installed.
+    """
+    rows = []
+    for run in _each(runs):
+        series = run.history | {name: run.diagnostics[name].tolist() for name in NORMS if name in run.diagnostics}
+        for epoch, *values in zip(run.epoch, *series.values(), strict=False):
+            named = dict(zip(series, values, strict=True))
+            rows.append({"recipe": run.recipe, "seed": run.seed, "epoch": epoch, **named})
+    return _frame(rows, to)
+
+
+def _each(runs: Mapping[Any, Run] | Iterable[Run]) -> Iterable[Run]:
+    return runs.values() if isinstance(runs, Mapping) else runs
+
+
+def _frame(rows: list[dict[str, Any]], to: str) -> Any:
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    if to == "polars":
+        return table
+    if to != "pandas":
+        raise DataError(f"to must be 'polars' or 'pandas'. Got {to!r}.")
+    try:
+        pandas = import_module("pandas")
+    except ModuleNotFoundError as error:
+        raise DataError("to='pandas' needs pandas. Got no such package. Install it, or take a polars frame.") from error
+    return pandas.DataFrame(table.to_dict(as_series=False))
 
 
 def write_table(table: pl.DataFrame, path: Path) -> None:

@@ -76,7 +76,7 @@ def run_rows(database: Database, generation: int | None = None) -> Iterator[RunR
 
     def series(table: str) -> dict[int, dict[str, np.ndarray]]:
         found: dict[int, dict[str, np.ndarray]] = {}
-        query = f"SELECT run, name, numbers FROM {table} JOIN run ON run.id = run {where}"
+        query = f"SELECT run, name, numbers FROM {table} JOIN run ON run.id = run {where} ORDER BY {table}.rowid"
         for run, name, numbers in database.all(query, values):
             found.setdefault(run, {})[name] = _numbers(numbers, "<f8")
         return found

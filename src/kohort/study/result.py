@@ -28,6 +28,7 @@ class Plan:
         metric: What runs are judged by.
         smallest_effect: The smallest effect that matters, in units of the metric; None: the metric's usual one.
         most_seeds: Where seeds are added until verdicts are settled, at most so many; else None.
+        diagnostics: Whether `kohort.run.DIAGNOSTICS` are measured.
     """
 
     dataset: tuple[str, str]
@@ -41,6 +42,7 @@ class Plan:
     metric: str = "accuracy"
     smallest_effect: float | None = None
     most_seeds: int | None = None
+    diagnostics: bool = True
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,8 @@ class Rounds:
         params = {"verbose": 0, "epochs": plan.epochs, "steps": -(-plan.rows[0] // plan.batch_size)}
         course = Course(plan.epochs, callbacks=callbacks_of(recipes), params=params)
         kept: dict[Key, Run] = {}
-        request = Request(self._options(material), material.data, course, failed=partial(_fail, folder, failed))
+        request = Request(self._options(material), material.data, course, diagnostics=plan.diagnostics)
+        request = replace(request, failed=partial(_fail, folder, failed))
         if folder is not None:
             request = replace(request, keeper=partial(CohortKeeper, folder), begun=folder.begin)
         fitted = fit_members(
@@ -231,12 +232,15 @@ class Rounds:
         which, states = [positions[recipe] for recipe, *_ in members], [state for *_, state in members]
         untested = {(run.recipe, run.seed): run for run in runs}
         tested: dict[Key, Run] = {}
-        for member, outputs in predict(list(models.values()), which, states, inputs, rows):
+        networks, units = list(models.values()), self.plan.diagnostics
+        for member, outputs, dead in predict(networks, which, states, inputs, rows, units=units):
             recipe, seed, _ = members[member]
             key, learnt = (recipes[recipe].name, seeds[seed]), material.targets[seed]
             evaluation = self._evaluation(key[0], outputs, material.splits[seed], learnt)
             run = untested[key]
-            tested[key] = replace(run, test=evaluation, history=self._in_units(run.history, learnt))
+            measured = {**run.diagnostics, "dead_units": np.array([dead])} if units else {}
+            history = self._in_units(run.history, learnt)
+            tested[key] = replace(run, test=evaluation, history=history, diagnostics=measured)
         return iter(tested.items())
 
     def _evaluation(self, recipe: str, outputs: np.ndarray, own: Split, learnt: Targets) -> Evaluation:

@@ -70,6 +70,8 @@ class Study:
         weights: Which runs' weights the folder keeps: `"all"` or `"none"`.
         force: Begin a new generation in the folder where the study that is there is another: other data, options, code
             or versions. What is there is kept.
+        diagnostics: Measure what `kohort.run.DIAGNOSTICS` names: norms of weights and gradients, zeros, dead units,
+            how weights are spread. Without them numbers are the same up to rounding.
 
     Raises:
         DataError: The data or the seeds cannot be used.
@@ -92,6 +94,7 @@ class Study:
         folder: str | Path | None = None,
         weights: Weights = "all",
         force: bool = False,
+        diagnostics: bool = True,
     ):
         if weights not in get_args(Weights):
             raise DataError(f"weights must be {' or '.join(map(repr, get_args(Weights)))}. Got {weights!r}.")
@@ -136,6 +139,7 @@ class Study:
             self.measure.name,
             smallest_effect,
             None if self.looks is None else self.looks.seeds[-1],
+            bool(diagnostics),
         )
         self._code = code
         self._rounds = Rounds(self.recipes, dataset, self.plan, self.measure)
@@ -151,6 +155,7 @@ class Study:
             "rows": ", ".join(map(str, plan.rows)),
             "network": f"{plan.network} {self._code}".strip(),
             "metric": plan.metric,
+            "diagnostics": "on" if plan.diagnostics else "off",  # XLA fuses differently
             "kohort": kohort.__version__,
             **{name: environment[name] for name in ("keras", "jax", "numpy")},
             # XLA compiles for one device and for several differently, for any number of several alike
