@@ -1,7 +1,7 @@
 """Rows to learn from, with a name and a target, as networks see them."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -190,6 +190,35 @@ class Dataset:
         mean = self.x[training_rows].mean(axis=0, dtype=np.float64)
         spread = self.x[training_rows].std(axis=0, dtype=np.float64)
         return ((self.x - mean) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
+
+    def inputs_of(self, rows: np.ndarray, training_rows: np.ndarray) -> np.ndarray:
+        """Other rows as a network sees them whose training rows are these.
+
+        Args:
+            rows: Rows as `x` holds them.
+            training_rows: The numbers of the network's training rows.
+
+        Raises:
+            DataError: They are not of the shape of `x`, or not finite where no column allows for missing cells.
+        """
+        rows = np.asarray(rows)
+        if rows.shape[1:] != self.x.shape[1:] or rows.dtype.kind not in "uifb" or not len(rows):
+            shape = ", ".join(map(str, self.x.shape[1:]))
+            raise DataError(
+                f"dataset {self.name!r}: rows must be numbers of shape (rows, {shape}). "
+                f"Got {rows.dtype} {list(rows.shape)}."
+            )
+        if self.columns is None and not np.isfinite(rows).all():
+            raise DataError(f"dataset {self.name!r}: rows must be finite. Got NaN or infinite values.")
+        both = replace(
+            self,
+            x=np.concatenate([self.x, rows.astype(self.x.dtype)]),
+            y=np.concatenate([self.y, self.y[:1].repeat(len(rows))]),
+            groups=None,
+            times=None,
+            tested=None,
+        )
+        return both.inputs(training_rows)[self.rows :]
 
     def targets(self, training_rows: np.ndarray) -> Targets:
         """All targets as a network learns them whose training rows are these.

@@ -1,5 +1,12 @@
 """Comparing runs: NumPy and SciPy only; neither Keras nor JAX is needed to read results."""
 
+from kohort.statistics.calibration import Calibration as Calibration
+from kohort.statistics.calibration import Reliability as Reliability
+from kohort.statistics.calibration import calibration as calibration
+from kohort.statistics.calibration import fitted_temperature as fitted_temperature
+from kohort.statistics.calibration import log_loss as log_loss
+from kohort.statistics.calibration import reliability as reliability
+from kohort.statistics.calibration import with_temperature as with_temperature
 from kohort.statistics.comparison import Comparison as Comparison
 from kohort.statistics.comparison import RecipeSummary as RecipeSummary
 from kohort.statistics.comparison import compare as compare

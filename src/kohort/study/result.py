@@ -1,48 +1,19 @@
-"""What a study will do, and what it is when it has run."""
+"""What a study is when it has run."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from kohort.errors import DataError, RecipeError
 from kohort.run import Failure, Run, Runs, diverged
+from kohort.statistics.calibration import BINS, Calibration
 from kohort.statistics.comparison import Comparison, compare
 from kohort.statistics.spending import Looks
 from kohort.store.facts import facts_of
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a study will do, before it does it: all that decides its numbers.
-
-    Attributes:
-        dataset: Name and fingerprint of the data.
-        recipes: The recipes' names, the baseline among them.
-        baseline: The recipe that the others are compared with.
-        seeds: The seeds.
-        epochs: Passes over the training rows.
-        batch_size: Rows of a batch.
-        rows: Rows for training, validation and test.
-        network: What the recipes are applied to, in words.
-        metric: What runs are judged by.
-        smallest_effect: The smallest effect that matters, in units of the metric; None: the metric's usual one.
-        most_seeds: Where seeds are added until verdicts are settled, at most so many; else None.
-        diagnostics: Whether `kohort.run.DIAGNOSTICS` are measured.
-    """
-
-    dataset: tuple[str, str]
-    recipes: tuple[str, ...]
-    baseline: str
-    seeds: tuple[int, ...]
-    epochs: int
-    batch_size: int
-    rows: tuple[int, int, int]
-    network: str
-    metric: str = "accuracy"
-    smallest_effect: float | None = None
-    most_seeds: int | None = None
-    diagnostics: bool = True
+from kohort.study.plan import Plan
+from kohort.study.predicting import Predictions, Predictor, Rows, chosen
 
 
 @dataclass(frozen=True)
@@ -63,6 +34,7 @@ class StudyResult:
         ended: Why no more seeds were trained, where seeds came in rounds; else empty.
         mended: What was found damaged in the study's folder, and what was done about it.
         unfinished: The runs that could not be trained.
+        predictor: Lets the networks predict.
     """
 
     plan: Plan
@@ -76,6 +48,7 @@ class StudyResult:
     ended: str = ""
     mended: tuple[str, ...] = ()
     unfinished: tuple[Failure, ...] = ()
+    predictor: Predictor | None = field(default=None, repr=False)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -119,6 +92,77 @@ class StudyResult:
         test = next(iter(self.runs.values())).test
         high = test is None or test.greater_is_better
         return self.runs[(max if high else min)(known, key=lambda key: known[key])]
+
+    def model(self, recipe: str, seed: int) -> Any:
+        """A trained network, an ordinary compiled `keras.Model`.
+
+        Args:
+            recipe: Its recipe.
+            seed: Its seed.
+
+        Raises:
+            KeyError: There is no such run.
+            StudyError: Its weights were not kept.
+        """
+        return self.runs[recipe, seed].model()
+
+    def ensemble(self, recipe: str, rows: Rows = "test", *, seeds: Sequence[int] | None = None) -> Predictions:
+        """What a recipe's networks predict, each and together: the mean of their probabilities, or of their numbers.
+
+        Args:
+            recipe: The recipe.
+            rows: `"test"`, `"validation"`, or other rows as the dataset holds them, neither scaled nor encoded.
+            seeds: Which networks; all that finished if None.
+
+        Raises:
+            DataError: The rows or seeds cannot be used.
+            RecipeError: There is no such recipe, or none of its runs finished.
+            StudyError: Their weights were not kept.
+        """
+        return self._predictor.ensemble(chosen(self.runs, recipe, seeds), rows)
+
+    def monte_carlo(
+        self, recipe: str, seed: int, rows: Rows = "test", *, passes: int = 100, masks: int = 0
+    ) -> Predictions:
+        """What one network predicts with dropout at work, in several passes: how unsure it is (Gal & Ghahramani 2016).
+
+        Args:
+            recipe: A recipe with dropout.
+            seed: The network's seed.
+            rows: As `ensemble` takes them.
+            passes: How many; with 100 a spread is known to 7 %.
+            masks: Fixes the masks.
+
+        Raises:
+            DataError: The rows or passes cannot be used.
+            RecipeError: There is no such recipe, it has no dropout, or its run diverged.
+            StudyError: Its weights were not kept.
+        """
+        (run,) = chosen(self.runs, recipe, [seed])
+        return self._predictor.monte_carlo(run, rows, passes, masks)
+
+    def calibration(self, recipe: str, *, seeds: Sequence[int] | None = None, bins: int = BINS) -> Calibration:
+        """How far a recipe's probabilities can be believed on the test rows, as they are and after a temperature.
+
+        Each network's temperature is fitted on its own validation rows (Guo et al. 2017).
+
+        Args:
+            recipe: The recipe.
+            seeds: Which networks; all that finished if None.
+            bins: Bins of confidence.
+
+        Raises:
+            DataError: It is a regression, or the seeds cannot be used.
+            RecipeError: There is no such recipe, or none of its runs finished.
+            StudyError: Their weights were not kept.
+        """
+        return self._predictor.calibration(chosen(self.runs, recipe, seeds), bins)
+
+    @property
+    def _predictor(self) -> Predictor:
+        if self.predictor is None:
+            raise DataError("a result must come from Study.run for its networks to predict. Got one without data.")
+        return self.predictor
 
     def __str__(self) -> str:
         """The verdicts in words."""

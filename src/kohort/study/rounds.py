@@ -21,7 +21,7 @@ from kohort.progress import Listener
 from kohort.recipes.recipe import Recipe, callbacks_of
 from kohort.run import Evaluation, Failure, Run, Runs
 from kohort.store.folder import StudyFolder
-from kohort.study.result import Plan
+from kohort.study.plan import Plan
 from kohort.training import Cohort, Request, fit_members, with_model
 
 LOGGED_AS = {"root_mean_squared_error": "rmse"}

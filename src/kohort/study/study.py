@@ -30,7 +30,9 @@ from kohort.statistics.sequential import next_round
 from kohort.statistics.spending import Looks
 from kohort.store.folder import StudyFolder, Weights
 from kohort.store.identity import Identity
-from kohort.study.result import Plan, StudyResult
+from kohort.study.plan import Plan
+from kohort.study.predicting import Predictor
+from kohort.study.result import StudyResult
 from kohort.study.rounds import Key, Rounds
 
 USUAL_METRIC = {
@@ -242,6 +244,7 @@ class Study:
             self.remarks,
             looks,
             unfinished=tuple(failures),
+            predictor=Predictor(self.dataset, plan.batch_size, self.measure),
         )
 
 
