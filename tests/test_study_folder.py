@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -153,6 +154,12 @@ def test_rounds_of_seeds_go_on(tmp_path: Path, trained: Any) -> None:
     assert_same(again, told_before)
 
 
+def build(units: int = 4) -> keras.Model:
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units), keras.layers.Dense(2, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
 # a cohort half-way
 
 HALFWAY: dict[str, Any] = {"recipes": ["batchnorm+dropout=0.2"], "seeds": 3, "epochs": 5}
@@ -200,6 +207,94 @@ def test_a_cohort_goes_on_from_where_it_stood(whole: Any, tmp_path: Path, epochs
         assert not list((folder / "checkpoints").iterdir())
 
 
+class Drawing(keras.callbacks.Callback):
+    """Draws from NumPy and Python, changes the learning rate by what it drew, and stops when that is small."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: list[float] = []
+        self.last: dict[str, Any] = {"weights": None, "pair": (1, np.float32(0.5))}
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        model: Any = self.model
+        self.drawn.append(float(np.random.random()) + random.random())
+        self.last["weights"] = model.get_weights()[0]
+        model.optimizer.learning_rate = 0.01 * self.drawn[-1]
+        if epoch > 0 and self.drawn[-1] < 0.8:
+            model.stop_training = True
+
+
+def patient() -> keras.callbacks.Callback:
+    options: dict[str, Any] = {"min_delta": 0.05}
+    return keras.callbacks.EarlyStopping("val_loss", patience=1, restore_best_weights=True, **options)
+
+
+def plateau() -> keras.callbacks.Callback:
+    return keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.3, patience=1, min_delta=0.1)
+
+
+def falling() -> keras.callbacks.Callback:
+    return keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.7)
+
+
+HEARD = {
+    "drawing": Recipe("drawing", build, callbacks=(Drawing,)),
+    "patient": Recipe("patient", build, callbacks=(patient, plateau)),
+    "falling": Recipe("falling", build, callbacks=(falling,)),
+}
+HEARD_OPTIONS: dict[str, Any] = {"recipes": HEARD, "seeds": 4, "epochs": 6}
+
+
+def test_callbacks_go_on_from_where_they_stood(tmp_path: Path, epochs: list[int]) -> None:
+    whole = study(None, **HEARD_OPTIONS).run(verbose=0)
+    lengths = {len(run.epoch) for run in whole.runs.values()}
+    assert len(lengths) >= 3, "members must stop at several epochs for this to show anything"
+    for done in range(1, 6):
+        folder = tmp_path / str(done)
+
+        def listener(stage: Any, done: int = done) -> None:
+            if len(epochs) > done:
+                raise KeyboardInterrupt
+
+        epochs.clear()
+        with pytest.raises(KeyboardInterrupt):
+            study(folder, **HEARD_OPTIONS).run(listener=listener)
+        epochs.clear()
+        result = study(folder, **HEARD_OPTIONS).run(verbose=0)
+        assert len(epochs) == 6 - done
+        assert_same(result, whole)
+        for key, run in result.runs.items():
+            np.testing.assert_array_equal(
+                run.diagnostics["gradient_norm"], whole.runs[key].diagnostics["gradient_norm"]
+            )
+
+
+class Counting(keras.callbacks.Callback):
+    """Holds an object of the user's, of which nobody knows what it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = iter(range(100))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        next(self.held)
+
+
+def test_a_callback_that_cannot_be_kept_begins_anew(tmp_path: Path, epochs: list[int]) -> None:
+    options: dict[str, Any] = {"recipes": {"own": Recipe("own", build, callbacks=(Counting,))}, "epochs": 4}
+
+    def listener(stage: Any) -> None:
+        if len(epochs) > 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study(tmp_path, **options).run(listener=listener)
+    assert not list((tmp_path / "checkpoints").glob("*"))
+    epochs.clear()
+    assert_same(study(tmp_path, **options).run(verbose=0), study(None, **options).run(verbose=0))
+    assert len(epochs) == 4 + 4
+
+
 def test_a_damaged_checkpoint_is_named_and_the_one_before_used(whole: Any, tmp_path: Path, epochs: list[int]) -> None:
     for spoilt, left in ((1, 3), (2, 5)):
         folder = tmp_path / str(spoilt)
@@ -232,12 +327,6 @@ def test_a_checkpoint_that_cannot_be_written_stops_no_training(
 
 
 # what a recipe's definition is
-
-
-def build(units: int = 4) -> keras.Model:
-    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units), keras.layers.Dense(2, "softmax")])
-    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
 
 
 def of(function: Any) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 from keras.src import tree
 from keras.src.utils.python_utils import is_default
 
+from kohort.cohort.callback_state import put_callback_state, state_of_callback
 from kohort.cohort.capture import State, variables
 from kohort.errors import DataError, NotSupportedError
 from kohort.seeds import global_randomness, set_global_randomness
@@ -90,6 +91,7 @@ class MemberCallbacks:
         recorded = next((c for c in self.own if isinstance(c, keras.callbacks.History)), None)
         self.history = recorded or _Recorded()
         self._listed = self.own if recorded else [*self.own, self.history]
+        self._born = [dict(vars(callback)) for callback in self._listed]
         self.model.stop_training = False
         self.model.history = self.history
         self.list = keras.callbacks.CallbackList(self._listed, model=self.model, **params)
@@ -145,6 +147,38 @@ class MemberCallbacks:
             )
         pairs = enumerate(zip(self._variables, given, strict=True))
         return {i: np.asarray(variable.value) for i, (variable, value) in pairs if variable._value is not value}
+
+    def kept(self, arrays: list[np.ndarray]) -> dict[str, Any]:
+        """What its callbacks hold in mind between two epochs, and what it has noted itself, as JSON values.
+
+        Args:
+            arrays: Takes the arrays that the JSON speaks of by number.
+
+        Raises:
+            CannotBeKeptError: A callback holds something that is neither numbers nor code.
+        """
+        return {
+            "callbacks": [
+                state_of_callback(callback, born, arrays)
+                for callback, born in zip(self._listed, self._born, strict=True)
+            ],
+            "stopped": self.stopped,
+            "python": self._python_state if self._may_draw else None,
+        }
+
+    def restore(self, told: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
+        """Brings back what `kept` gave.
+
+        Args:
+            told: The JSON values.
+            arrays: The arrays of which they speak.
+        """
+        for callback, own in zip(self._listed, told["callbacks"], strict=True):
+            put_callback_state(callback, own, arrays)
+        self.model.stop_training = told["stopped"]
+        if told["python"] is not None:
+            version, words, gauss = told["python"]
+            self._python_state = (version, tuple(words), gauss)
 
     def hears(self, hook: str) -> bool:
         """Whether any callback has this hook."""

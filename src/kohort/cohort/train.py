@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kohort.cohort.arrays import Arrays
+from kohort.cohort.callback_state import CannotBeKeptError
 from kohort.cohort.callbacks import MemberCallbacks, check_apart, copies, given, needs_of
 from kohort.cohort.capture import finalized
 from kohort.cohort.columns import Columns
@@ -140,7 +141,7 @@ class Order:
         course: Which epochs, and the callbacks.
         devices: Use at most so many devices; None: all.
         in_place: Whether given models are trained in place.
-        keeper: Keeps where the cohort stands now and then; only where no callback is heard.
+        keeper: Keeps where the cohort stands now and then, but where a callback holds what cannot be kept.
         norms: Whether norms of weights and gradients are measured.
     """
 
@@ -195,6 +196,7 @@ class CohortTraining:
         self.ended: dict[int, list[np.ndarray]] = {}
         self.first: list[int] = []
         self.going: set[int] = set()
+        self._can_be_kept = True
 
     def run(self, progress: Progress) -> list[Trained]:
         """Trains the members on arrays in memory."""
@@ -226,8 +228,7 @@ class CohortTraining:
                     self._note(member, epoch, logs[member, position], position)
             done += count
             progress(done * len(everyone), 0)
-            if self.order.keeper is not None and done < self.course.length:
-                self.order.keeper.offer(partial(self._halfway, done))
+            self._offer(done)
             wanted = max(1, int(count * SECONDS_PER_CALL / max(seconds, 1e-6)))
 
     def _resume(self) -> int:
@@ -237,16 +238,40 @@ class CohortTraining:
             return 0
         self.population.replace_all(kept.state)
         for number, (member, generator) in enumerate(zip(self.order.members, kept.generators(), strict=True)):
-            member.orders.generator = generator
-            self.logs[number], self.norms[number] = list(kept.logs[number]), list(kept.norms[number])
-            self.trained[number] = [self.course.initial_epoch + epoch for epoch in range(kept.epochs)]
+            count = int(kept.trained[number])
+            member.orders.generator.set_state(generator.get_state())  # callbacks hold the very generator
+            self.logs[number], self.norms[number] = list(kept.logs[number][:count]), list(kept.norms[number][:count])
+            self.trained[number] = [self.course.initial_epoch + epoch for epoch in range(count)]
+            own = self.heard[number]
+            if own is not None:
+                own.restore(kept.heard[number], kept.held)
+        for member in [own for own in self.going if self.stopped(own)]:
+            self.going.discard(member)
+            self.ended[member] = [np.array(value) for value in self.population.fetch(member)]
+        self.population.balance(self.going or range(len(self.order.members)))
         return kept.epochs
 
     def _halfway(self, epochs: int) -> Halfway:
+        """Where the cohort stands.
+
+        Raises:
+            CannotBeKeptError: A callback holds what cannot be kept.
+        """
+        held: list[np.ndarray] = []
+        heard = [None if own is None else own.kept(held) for own in self.heard]
         keys, positions = written([member.orders.generator for member in self.order.members])
-        return Halfway(
-            epochs, self.population.fetch_all(), np.array(self.logs), np.array(self.norms, np.float32), keys, positions
-        )
+        trained = np.array([len(own) for own in self.trained])
+        logs, norms = (_padded(own, epochs) for own in (self.logs, self.norms))
+        return Halfway(epochs, self.population.fetch_all(), logs, norms, trained, keys, positions, heard, held)
+
+    def _offer(self, epochs: int) -> None:
+        """Lets the keeper keep where the cohort stands after so many epochs, if it will."""
+        if self.order.keeper is None or not self._can_be_kept or epochs >= self.course.length:
+            return
+        try:
+            self.order.keeper.offer(partial(self._halfway, epochs))
+        except CannotBeKeptError:
+            self._can_be_kept = False
 
     # with callbacks: every member's callbacks are heard at the points at which fit calls them
 
@@ -254,12 +279,18 @@ class CohortTraining:
         if self.needs.batches:
             warn_of_the_pace(self.needs.batches)
         self.begin()
+        # with steps_per_epoch an epoch may end amid the rows; a backup of the user's own may begin later
+        alike = all(first == self.course.initial_epoch for first in self.first)
+        self._can_be_kept = alike and self.course.steps_per_epoch is None
+        done = self._resume() if self._can_be_kept else 0
         batches = [RowBatches(member.orders, self.course.steps_per_epoch) for member in self.order.members]
-        for epoch in self.epochs_to_go():
+        for epoch in self.epochs_to_go(done):
             now = self.start(epoch)
             if now:
                 self.finish(epoch, now, self._epoch(epoch, now, batches))
                 progress(*self.progress())
+                if self.going:
+                    self._offer(epoch + 1 - self.course.initial_epoch)
 
     def begin(self) -> None:
         """Tells callbacks that training begins; a restored backup may then begin later than others."""
@@ -273,9 +304,9 @@ class CohortTraining:
             else:
                 self.going.add(member)
 
-    def epochs_to_go(self) -> Iterator[int]:
-        """The epochs, until nobody is left."""
-        for epoch in range(min(self.first), self.course.epochs):
+    def epochs_to_go(self, done: int = 0) -> Iterator[int]:
+        """The epochs, until nobody is left; but for so many that were trained before."""
+        for epoch in range(min(self.first) + done, self.course.epochs):
             if not self.going:
                 return
             yield epoch
@@ -510,6 +541,16 @@ class CohortTraining:
         heard = tuple(own.own) if own else ()
         norms = np.array(self.norms[member], np.float32).reshape(-1, NORMS) if self.order.norms else None
         return Trained(state, history, list(epochs), diverged_at, heard, self.stopped(member), norms=norms)
+
+
+def _padded(rows: Sequence[Sequence[np.ndarray]], epochs: int) -> np.ndarray:
+    """The epochs of all members as one array, with NaN after those who have stopped."""
+    width = max((len(row) for own in rows for row in own), default=0)
+    found = np.full((len(rows), epochs, width), np.nan, np.float32)
+    for member, own in enumerate(rows):
+        for epoch, row in enumerate(own):
+            found[member, epoch] = row
+    return found
 
 
 def warn_of_the_pace(callbacks: Sequence[str]) -> None:
