@@ -351,15 +351,28 @@ def _test(steps: SharedSteps, state: list, rows: Any, numbers: Numbers, shared: 
 
 
 def _all_finite(steps: SharedSteps, state: list) -> Any:
-    """1.0 if all trainable weights are finite. Small ones are looked at as one array: each costs compiling."""
-    finite, small = jnp.array(True), [jnp.zeros(1, jnp.float32)]
-    for weight in state[: steps.parts.trainable]:
-        if weight.size < SMALL and weight.dtype == jnp.float32:
-            small.append(jnp.ravel(weight))
-        else:
-            finite &= jnp.isfinite(weight).all()
-    finite &= jnp.isfinite(jnp.concatenate(small)).all()
+    """1.0 if all trainable weights are finite."""
+    finite = jnp.array(True)
+    for weights in _in_few(state[: steps.parts.trainable]):
+        finite &= jnp.isfinite(weights).all()
     return jnp.asarray(finite, jnp.float32)[None]
+
+
+def _norm(arrays: Sequence[Any]) -> Any:
+    """The L2 norm of all numbers of some arrays."""
+    squares = [jnp.sum(jnp.square(numbers.astype(jnp.float32))) for numbers in _in_few(arrays)]
+    return jnp.sqrt(sum(squares[1:], squares[0]))
+
+
+def _in_few(arrays: Sequence[Any]) -> list[Any]:
+    """All numbers of some arrays, in as few arrays as costs little: small ones as one, as each costs compiling."""
+    large, small = [], [jnp.zeros(1, jnp.float32)]
+    for array in arrays:
+        if array.size < SMALL and array.dtype == jnp.float32:
+            small.append(jnp.ravel(array))
+        else:
+            large.append(array)
+    return [jnp.concatenate(small), *large]
 
 
 def _row(logs: Sequence[Any]) -> Any:
@@ -409,8 +422,3 @@ def _over_batches(
         if norms and gradients:
             norm = _norm(gradients)
     return logs, list(state), norm
-
-
-def _norm(arrays: Sequence[Any]) -> Any:
-    """The L2 norm of all numbers of some arrays."""
-    return jnp.sqrt(sum(jnp.sum(jnp.square(array.astype(jnp.float32))) for array in arrays))
