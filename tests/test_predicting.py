@@ -184,5 +184,5 @@ def test_diverged_networks_predict_nothing(tmp_path: Path) -> None:
     result = kohort.Study(["none", "sgd=1e30"], MOONS, **options).run(verbose=0)
     with pytest.raises(RecipeError, match="must have a run that finished. Got 2 that diverged"):
         result.ensemble(result.plan.recipes[1])
-    with pytest.raises(StudyError, match="the weights of 'none' must have been kept"):
+    with pytest.raises(StudyError, match="the weights of this run of 'none' must have been kept"):
         result.ensemble("none")

@@ -45,6 +45,7 @@ def run(recipe: str, seed: int, diverged: bool = False) -> Run:
         test=Evaluation(np.arange(5, dtype=np.int32), generator.integers(0, 2, 5).astype(np.float32)),
         first_epoch=0,
         why_by_fit="",
+        diagnostics={"weight_norm": np.array([1.5, np.nan, 0.1 + seed]), "zeros": np.array([0.25])},
     )
 
 
@@ -56,8 +57,9 @@ def told(run: Run) -> str:
     weights = [(array.dtype.str, array.shape, np.asarray(array).tobytes().hex()) for array in run.weights]
     test = run.test
     assert test is not None
+    measured = {name: values.tolist() for name, values in run.diagnostics.items()}
     return repr((run.recipe, run.seed, run.history, run.outcome, weights, run.params, run.first_epoch)) + repr(
-        (test.rows.tolist(), test.outcomes.tobytes(), test.metric, test.greater_is_better)
+        (test.rows.tolist(), test.outcomes.tobytes(), test.metric, test.greater_is_better, measured)
     )
 
 
@@ -110,7 +112,7 @@ def test_weights_that_are_not_kept_are_not_given(tmp_path: Path) -> None:
     with StudyFolder(tmp_path, ASKED, weights="none") as folder:
         (found,) = folder.add(COHORTS[0][:1], ["none"])
         assert found.history["loss"] == COHORTS[0][0].history["loss"]
-        with pytest.raises(StudyError, match="the weights of 'none' must have been kept"):
+        with pytest.raises(StudyError, match="the weights of this run of 'none' must have been kept"):
             list(found.weights)
 
 

@@ -172,3 +172,5 @@ def test_a_study_of_each_schema_opens() -> None:
         study = read_study(folder)
         assert len(study.runs) == 4
         assert study.runs["none", 1].weights[0].shape == (3, 4)
+    assert {own.kind for own in study.unfinished} == {"interrupted", "out of memory"}  # since schema 2
+    assert study.runs["none", 1].diagnostics["zeros"] == [0.25]

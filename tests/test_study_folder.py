@@ -82,11 +82,26 @@ def test_the_best_run_is_chosen_on_validation_rows(undisturbed: Any, tmp_path: P
     result = kohort.Study(["none"], diabetes, seeds=3, epochs=2, folder=tmp_path, weights="none").run(verbose=0)
     errors = [run.history["val_root_mean_squared_error"][-1] for run in result.runs.values()]
     assert result.best().history["val_root_mean_squared_error"][-1] == min(errors)
-    with pytest.raises(StudyError, match="the weights of 'none' must have been kept"):
+    with pytest.raises(StudyError, match="the weights of this run of 'none' must have been kept"):
         result.best().model()
     judged = kohort.Study(["none"], MOONS, seeds=1, epochs=1, metric="AUC").run(verbose=0)
     with pytest.raises(DataError, match="must have logged 'val_AUC' for the best to be chosen"):
         judged.best()
+
+
+def test_weights_of_the_best_are_kept(undisturbed: Any, tmp_path: Path) -> None:
+    result = study(tmp_path, weights="best").run(verbose=0)
+    for recipe in result.plan.recipes:
+        scores = {run.seed: run.history["val_accuracy"][-1] for run in undisturbed.runs.of(recipe)}
+        kept = [run.seed for run in result.runs.of(recipe) if len(run.weights)]
+        assert [scores[seed] for seed in kept] == [max(scores.values())]
+    best = study(tmp_path, weights="best").run(verbose=0).best()
+    assert told(best) == told(undisturbed.best())
+    lost = next(run for run in result.runs.values() if not len(run.weights))
+    with pytest.raises(StudyError, match="must have been kept. Got a study that keeps others' only, or none"):
+        lost.model()
+    more = study(tmp_path, ["none"], seeds=5, weights="best").run(verbose=0)
+    assert len(more.best().weights)
 
 
 def test_a_regression_is_found_again(tmp_path: Path, trained: Any) -> None:
@@ -130,7 +145,7 @@ def test_another_study_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="Got epochs 4 instead of 3. Name another folder, or begin a new generation"):
         study(tmp_path, ["none"], epochs=4).run(verbose=0)
     assert len(study(tmp_path, ["none"], epochs=4, seeds=1, force=True).run(verbose=0).runs) == 1
-    with pytest.raises(DataError, match="weights must be 'all' or 'none'. Got 'some'"):
+    with pytest.raises(DataError, match="weights must be one of 'all', 'best', 'none'. Got 'some'"):
         study(tmp_path, weights="some")
 
 

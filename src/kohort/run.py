@@ -159,6 +159,11 @@ class Run:
             raise KohortError(f"the run must have logged {log!r} and 'val_{log}'. Got {', '.join(self.history)}.")
         return self.history[log][-1] - self.history[f"val_{log}"][-1]
 
+    def validation_score(self) -> float | None:
+        """The metric that it is judged by, on its own validation rows after its last epoch; None if not logged."""
+        values = None if self.test is None else self.history.get(f"val_{self.test.metric}")
+        return values[-1] if values else None
+
     def model(self) -> Any:
         """The trained model, an ordinary compiled `keras.Model`, with its optimiser's state: it saves, predicts
         and goes on with `fit`.
@@ -171,6 +176,16 @@ class Run:
                 "Build it yourself and call set_weights(run.weights)."
             )
         return self.rebuild()
+
+
+def best_validated(runs: Iterable[Run]) -> Run | None:
+    """The run that does best on its own validation rows; None where none has a finite score there."""
+    scores = [(score, run) for run in runs if (score := run.validation_score()) is not None and math.isfinite(score)]
+    if not scores:
+        return None
+    test = scores[0][1].test
+    choose = max if test is None or test.greater_is_better else min
+    return choose(scores, key=lambda one: one[0])[1]
 
 
 def diverged(runs: Iterable[Run]) -> tuple[Failure, ...]:

@@ -70,7 +70,9 @@ def compare(
         Path | None,
         typer.Option("--study", help="A folder that keeps each run as soon as it has ended; typed again, it goes on."),
     ] = None,
-    weights: Annotated[str, typer.Option(help="Which runs' weights the study keeps: all or none.")] = "all",
+    weights: Annotated[
+        str, typer.Option(help="Which runs' weights the study keeps: all, best (of each recipe), none.")
+    ] = "all",
     force: Annotated[
         bool, typer.Option("--force", help="Begin anew where the folder holds another study, and keep that.")
     ] = False,

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from kohort.errors import StudyError
-from kohort.run import Run
+from kohort.run import Run, best_validated
 from kohort.store import disk
 from kohort.store.checkpoint import Checkpoint
 from kohort.store.database import FILE, DamagedError, Database
@@ -23,8 +23,9 @@ from kohort.store.layout import CHECKPOINTS, RECORDS, locked
 from kohort.store.records import read_record, write_record
 from kohort.store.rows import CHECKED, Key, digest_of_row, identity_of, run_rows, stored_runs
 
-Weights = Literal["all", "none"]
-"""Which runs' weights are kept."""
+Weights = Literal["all", "best", "none"]
+"""Which runs' weights are kept: `"best"` are those of each recipe's run that is best on its own validation rows, of the
+runs that end together; of a recipe whose runs have no score there, all."""
 
 IN_USE = "one process may write to a study. Got another that does. Wait for it, or name another folder."
 
@@ -89,11 +90,12 @@ class StudyFolder:
             StudyError: They cannot be kept: the disk is full, or the file is locked.
         """
         now = _now()
-        kept = [keep(run, cohort, now, self.weights == "all") for run in runs]
+        with_weights = self._with_weights(runs)
+        kept = [keep(run, cohort, now, weights) for run, weights in zip(runs, with_weights, strict=True)]
         arrays: dict[str, np.ndarray] = {}
         for place, (run, own) in enumerate(zip(runs, kept, strict=True)):
             arrays |= own.arrays(place)
-            if self.weights == "all":
+            if with_weights[place]:
                 arrays |= {f"{place}/weights/{position}": array for position, array in enumerate(run.weights)}
         told = {"study": asdict(self.identity), "runs": [dict(own.columns) for own in kept]}
         with self._told_of_errors("runs that have ended could not be kept"):
@@ -102,6 +104,13 @@ class StudyFolder:
                 self._note(file, size, digest, kept)
         record = self.path / RECORDS / file
         return [revived(own, record, place) for place, own in enumerate(kept)]
+
+    def _with_weights(self, runs: Sequence[Run]) -> list[bool]:
+        """For each of runs that ended together, whether its weights are kept."""
+        if self.weights != "best":
+            return [self.weights == "all"] * len(runs)
+        best = {name: best_validated(run for run in runs if run.recipe == name) for name in {r.recipe for r in runs}}
+        return [best[run.recipe] is None or best[run.recipe] is run for run in runs]
 
     @contextmanager
     def _told_of_errors(self, what: str) -> Iterator[None]:

@@ -174,8 +174,8 @@ class NoWeights(Sequence[np.ndarray]):
 
     def __getitem__(self, index: Any) -> Any:
         raise StudyError(
-            f"the weights of {self._recipe!r} must have been kept. Got a study with weights='none'. Train it again "
-            "with weights='all'."
+            f"the weights of this run of {self._recipe!r} must have been kept. Got a study that keeps others' only, or "
+            "none. Train it again with weights='all'."
         )
 
     def __iter__(self) -> Any:

@@ -1,13 +1,12 @@
 """What a study is when it has run."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from kohort.errors import DataError, RecipeError
-from kohort.run import Failure, Run, Runs, diverged
+from kohort.run import Failure, Run, Runs, best_validated, diverged
 from kohort.statistics.calibration import BINS, Calibration
 from kohort.statistics.comparison import Comparison, compare
 from kohort.statistics.spending import Looks
@@ -80,18 +79,14 @@ class StudyResult:
         Raises:
             DataError: Runs did not log the study's metric on validation rows.
         """
-        log = f"val_{self.plan.metric}"
-        last = {key: run.history[log][-1] for key, run in self.runs.items() if run.history.get(log)}
-        known = {key: value for key, value in last.items() if math.isfinite(value)}
-        if not known:
+        found = best_validated(self.runs.values())
+        if found is None:
             logged = ", ".join(next(iter(self.runs.values())).history)
             raise DataError(
-                f"runs must have logged {log!r} for the best to be chosen on validation rows. Got {logged}. Choose "
-                "among result.runs yourself."
+                f"runs must have logged 'val_{self.plan.metric}' for the best to be chosen on validation rows. "
+                f"Got {logged}. Choose among result.runs yourself."
             )
-        test = next(iter(self.runs.values())).test
-        high = test is None or test.greater_is_better
-        return self.runs[(max if high else min)(known, key=lambda key: known[key])]
+        return found
 
     def model(self, recipe: str, seed: int) -> Any:
         """A trained network, an ordinary compiled `keras.Model`.

@@ -69,7 +69,8 @@ class Study:
         folder: Where runs are kept as soon as their cohort has ended, and found when the study is run again, with more
             seeds or recipes perhaps; None: nowhere. What is kept builds its model with a new optimiser, and has no
             callbacks.
-        weights: Which runs' weights the folder keeps: `"all"` or `"none"`.
+        weights: Which runs' weights the folder keeps: `"all"`, `"none"`, or `"best"`: those of each recipe's run that
+            does best on its own validation rows, of the runs that end together.
         force: Begin a new generation in the folder where the study that is there is another: other data, options, code
             or versions. What is there is kept.
         diagnostics: Measure what `kohort.run.DIAGNOSTICS` names: norms of weights and gradients, zeros, dead units,
@@ -99,7 +100,7 @@ class Study:
         diagnostics: bool = True,
     ):
         if weights not in get_args(Weights):
-            raise DataError(f"weights must be {' or '.join(map(repr, get_args(Weights)))}. Got {weights!r}.")
+            raise DataError(f"weights must be one of {', '.join(map(repr, get_args(Weights)))}. Got {weights!r}.")
         self.folder, self.force = None if folder is None else Path(folder), force
         self.weights: Weights = weights
         for name, value in (("epochs", epochs), ("batch_size", batch_size)):
