@@ -1,7 +1,8 @@
 """The textbook's comparison, 4 recipes × 20 seeds × 50 epochs on digits, against loops over `fit`.
 
 Last result (2026-11-25; keras 3.15.1, jax 0.10.1, Python 3.11.7, 2 cores; 3 rounds, medians):
-kohort 11.8 s, of which start-up 6.5 s; (a) 162 s, 13.7 times as long (13.5–14.1); (c) 72 s, 6.1 times (6.1–6.3).
+kohort 12.4 s, of which start-up 7.0 s; (a) 161 s, 13.2 times as long (12.9–13.5); (c) 69 s, 5.6 times (5.5–5.7).
+Without diagnostics, and before they were there: 11.8 s, 13.7 times (13.5–14.1) and 6.1 times (6.1–6.3).
 
 Three jobs, each in a process of its own, in turn, several times; the median of the ratios counts. Imports are not
 timed, everything else is: building, compiling, training, validation after each epoch, accuracy on the test rows.

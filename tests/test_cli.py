@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import kohort
+from kohort.store.reading import read_study
 
 
 def kohort_(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -32,7 +33,9 @@ def test_help_is_instant_and_names_the_commands() -> None:
     assert "doctor" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["compare", "verdict", "recipes", "check", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["compare", "verdict", "recipes", "check", "doctor", "studies", "show", "report", "export"]
+)
 def test_every_command_has_help_with_an_example(command: str) -> None:
     done = kohort_(command, "--help")
     assert done.returncode == 0
@@ -78,6 +81,25 @@ def test_json_holds_the_numbers_and_comes_out_the_same_again(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_diagnostics_may_be_switched_off(tmp_path: Path) -> None:
+    words = [
+        "compare",
+        "moons",
+        "--recipes",
+        "none",
+        "--seeds",
+        "2",
+        "--epochs",
+        "1",
+        "--no-diagnostics",
+        "--study",
+        "s",
+    ]
+    assert kohort_(*words, folder=tmp_path).returncode == 0
+    assert "--no-diagnostics --baseline none" in (tmp_path / "report.html").read_text("utf-8")
+    assert not any(run.diagnostics for run in read_study(tmp_path / "s").runs.values())
+
+
 def test_a_report_that_cannot_be_written_loses_no_result(tmp_path: Path) -> None:
     words = ["--recipes", "none", "--seeds", "1", "--epochs", "1", "--report", "/dev/full"]
     done = kohort_("compare", "iris", *words, folder=tmp_path)

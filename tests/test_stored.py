@@ -16,6 +16,7 @@ from kohort.cli.app import app
 from kohort.errors import DataError, StudyError
 from kohort.report.tidy import write_table
 from kohort.store.reading import read_study
+from kohort.store.schema import VERSION
 
 
 @pytest.fixture(scope="module")
@@ -166,11 +167,10 @@ def test_what_is_no_study(tmp_path: Path) -> None:
 
 
 def test_a_study_of_each_schema_opens() -> None:
-    fixtures = sorted((Path(__file__).parent / "fixtures").glob("study-*"))
-    assert fixtures
-    for folder in fixtures:
-        study = read_study(folder)
+    studies = [read_study(folder) for folder in sorted((Path(__file__).parent / "fixtures").glob("study-*"))]
+    assert len(studies) == VERSION
+    for study in studies:
         assert len(study.runs) == 4
         assert study.runs["none", 1].weights[0].shape == (3, 4)
-    assert {own.kind for own in study.unfinished} == {"interrupted", "out of memory"}  # since schema 2
-    assert study.runs["none", 1].diagnostics["zeros"] == [0.25]
+    assert {own.kind for own in studies[-1].unfinished} == {"interrupted", "out of memory"}  # since schema 2
+    assert studies[-1].runs["none", 1].diagnostics["zeros"] == [0.25]

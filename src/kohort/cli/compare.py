@@ -76,6 +76,9 @@ def compare(
     force: Annotated[
         bool, typer.Option("--force", help="Begin anew where the folder holds another study, and keep that.")
     ] = False,
+    diagnostics: Annotated[
+        bool, typer.Option(help="Measure norms of weights and gradients, zeros and dead units of each run.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no remarks, only the result.")] = False,
 ) -> None:
@@ -112,6 +115,7 @@ def compare(
         folder=folder,
         weights=cast(Any, weights),
         force=force,
+        diagnostics=diagnostics,
     )
     try:
         result = study.run(verbose=0 if quiet else 1)
@@ -138,6 +142,7 @@ def compare(
     if smallest_effect is not None:
         options["smallest-effect"] = smallest_effect
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    words += [] if diagnostics else ["--no-diagnostics"]
     command = shlex.join(["kohort", "compare", dataset, *words, "--baseline", study.plan.baseline])
     written = page(document(comparison, result.runs, dataset=data.name, how=result.facts(), command=command))
     if as_json:
