@@ -79,9 +79,13 @@ def test_a_run_that_does_not_fit_alone_is_given_up(
         assert told(run) == told(undisturbed.runs[key])
     stored = read_study(tmp_path)
     assert stored.failures == result.failures
+    told_together = "batchnorm out of memory under seeds 0, 1, 2: RESOURCE_EXHAUSTED: Out of memory"
+    assert result.facts()["failed"].startswith(told_together)
+    assert stored.facts()["failed"] == result.facts()["failed"]
     monkeypatch.undo()
     again = study.run(verbose=0)
     assert not again.failures
+    assert "failed" not in again.facts()
     assert not read_study(tmp_path).failures
     assert told(again.runs["batchnorm", 1]) == told(undisturbed.runs["batchnorm", 1])
 

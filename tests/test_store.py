@@ -157,6 +157,14 @@ def test_runs_that_have_not_ended_are_known(study: Path) -> None:
     assert [(own.recipe, own.seed) for own in read_study(study).unfinished] == [("none", 6)]
 
 
+def test_a_folder_that_may_only_be_read_is_read(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def acquire(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")  # what the lock meets there; root may write anywhere
+
+    monkeypatch.setattr("filelock.FileLock.acquire", acquire)
+    assert len(read_study(study).runs) == 4
+
+
 def test_a_study_of_the_first_schema_becomes_one_of_this(tmp_path: Path) -> None:
     old = Path(__file__).parent / "fixtures" / "study-1"
     shutil.copytree(old, tmp_path / "study")

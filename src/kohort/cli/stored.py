@@ -76,8 +76,6 @@ def show(folder: Folder, generation: Generation = None, as_json: AsJson = False)
         print(f"{name}: {value}")
     print(f"generation: {study.generation} of {study.generations}\n")
     _print(rows)
-    for failure in study.failures:
-        print(failure)
 
 
 def report(

@@ -1,8 +1,23 @@
 """How the runs of a study were made, in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from kohort.run import Runs
+from kohort.run import Failure, Runs
+
+
+def together_in_words(failures: Iterable[Failure]) -> list[str]:
+    """Failures in words, those of a recipe together that have one kind and cause.
+
+    >>> together_in_words([Failure("l1", 0, "diverged", epoch=3), Failure("l1", 4, "diverged", epoch=5)])
+    ['l1 diverged under seeds 0, 4']
+    """
+    seeds: dict[tuple[str, str, str], list[str]] = {}
+    for own in failures:
+        seeds.setdefault((own.recipe, own.kind, own.cause), []).append(str(own.seed))
+    return [
+        f"{recipe} {kind} under seed{'s' * (len(own) > 1)} {', '.join(own)}{f': {cause}' if cause else ''}"
+        for (recipe, kind, cause), own in seeds.items()
+    ]
 
 
 def facts_of(
@@ -18,6 +33,7 @@ def facts_of(
     recipes: Sequence[str],
     seeds: str,
     metric: str,
+    failures: Sequence[Failure],
     when: Mapping[str, str],
     versions: Mapping[str, str],
     devices: str,
@@ -36,6 +52,7 @@ def facts_of(
         recipes: The recipes' names.
         seeds: The seeds.
         metric: What runs were judged by.
+        failures: The runs that gave no usable network.
         when: When they were made or how long it took: name -> value.
         versions: Package -> version.
         devices: What they were trained on.
@@ -54,6 +71,7 @@ def facts_of(
         "seeds": seeds,
         "metric": metric,
         "programs": f"{len(runs.cohorts)} for {len(runs)} runs: {together}",
+        **({"failed": "; ".join(together_in_words(failures))} if failures else {}),
         **when,
         "versions": ", ".join(f"{package} {version}" for package, version in versions.items()),
         "devices": devices,

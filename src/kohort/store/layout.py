@@ -12,6 +12,9 @@ RECORDS = "records"
 CHECKPOINTS = "checkpoints"
 LOCK = "study.lock"
 
+SECONDS_FOR_A_LOOK = 2.0
+"""A reader that asks whether somebody writes holds the lock for a moment; a writer waits so long for it."""
+
 
 @contextmanager
 def locked(folder: Path, told: str) -> Iterator[None]:
@@ -24,7 +27,7 @@ def locked(folder: Path, told: str) -> Iterator[None]:
     Raises:
         StudyError: Another process writes to it.
     """
-    lock = FileLock(folder / LOCK, timeout=0)
+    lock = FileLock(folder / LOCK, timeout=SECONDS_FOR_A_LOOK)
     try:
         lock.acquire()
     except Timeout:
@@ -40,7 +43,9 @@ def is_locked(folder: Path) -> bool:
     if not (folder / LOCK).exists():
         return False
     try:
-        with locked(folder, ""):
+        with FileLock(folder / LOCK, timeout=0):
             return False
-    except StudyError:
+    except Timeout:
         return True
+    except OSError:  # a folder that may only be read
+        return False

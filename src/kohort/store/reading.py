@@ -76,6 +76,7 @@ class StoredStudy:
             recipes=list(self.identity.recipes),
             seeds=f"{len(self.seeds)}: {', '.join(map(str, self.seeds))}",
             metric=decides["metric"],
+            failures=self.failures,
             when={"study": f"begun {self.begun}, last run ended {self.ended or 'never'}"},
             versions={name: decides[name] for name in ("kohort", "keras", "jax", "numpy") if name in decides},
             devices=facts["environment"]["devices"],

@@ -239,7 +239,7 @@ def monte_carlo(run: Run, inputs: np.ndarray, passes: int, seed: int) -> np.ndar
     others = _reseeded(model.non_trainable_variables, seed)
 
     @jax.jit
-    def one_pass(others: Any, batch: Any) -> tuple[Any, Any]:
+    def one_pass(trainable: Any, others: Any, batch: Any) -> tuple[Any, Any]:
         with _at_work(dropouts):
             return model.stateless_call(trainable, others, batch, training=False)
 
@@ -247,7 +247,7 @@ def monte_carlo(run: Run, inputs: np.ndarray, passes: int, seed: int) -> np.ndar
     for _ in range(passes):
         batches = []
         for first in range(0, len(inputs), ROWS_AT_ONCE):
-            outputs, others = one_pass(others, inputs[first : first + ROWS_AT_ONCE])
+            outputs, others = one_pass(trainable, others, inputs[first : first + ROWS_AT_ONCE])
             batches.append(np.asarray(outputs))
         found.append(np.concatenate(batches))
     return np.stack(found)

@@ -184,6 +184,7 @@ class StudyResult:
             recipes=plan.recipes,
             seeds=f"{len(plan.seeds)}: {seeds}{until}",
             metric=f"{plan.metric}; smallest effect that matters: {smallest}",
+            failures=self.failures,
             when={"time": f"{self.seconds:.1f} s for building, compiling, training and testing"},
             versions={package: own for package, own in self.environment.items() if package != "devices"},
             devices=self.environment["devices"],
