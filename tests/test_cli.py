@@ -81,6 +81,16 @@ def test_json_holds_the_numbers_and_comes_out_the_same_again(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_runs_of_different_lengths_are_compared(tmp_path: Path) -> None:
+    words = ["compare", "digits", "--recipes", "none,earlystopping=1", "--seeds", "4", "--epochs", "30"]
+    done = kohort_(*words, "--study", "s", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lengths = {len(run.epoch) for run in read_study(tmp_path / "s").runs.of("earlystopping 1")}
+    assert len(lengths) > 1
+    assert kohort_("report", "s", folder=tmp_path).returncode == 0
+
+
 def test_diagnostics_may_be_switched_off(tmp_path: Path) -> None:
     words = [
         "compare",

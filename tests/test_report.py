@@ -109,6 +109,20 @@ def test_curves_are_means_and_bands_over_seeds() -> None:
     np.testing.assert_allclose(np.array(training.mean) - validation.mean, 0.03)
 
 
+def test_runs_that_were_stopped_keep_their_last_value() -> None:
+    made = runs(["none", "stopped"], epochs=40)
+    for (name, seed), run in made.items():
+        for values in run.history.values() if name == "stopped" else ():
+            del values[seed % 3 + 1 :]
+    told = document(compare(made, "none"), made, dataset="toy", how={}, command="kohort compare toy")
+    training = next(curve for curve in told.curves if (curve.recipe, curve.part) == ("stopped", "training"))
+    assert len(training.mean) == 3
+    held = [run.history["accuracy"] for run in made.values() if run.recipe == "stopped"]
+    padded = [[values[min(epoch, len(values) - 1)] for epoch in range(3)] for values in held]
+    np.testing.assert_allclose(training.mean, np.mean(padded, axis=0))
+    assert "Runs that were stopped keep their last value" in page(told)
+
+
 def test_the_page_asks_for_nothing_outside_itself() -> None:
     text = page(written(["none", "l2"]))
     without_namespaces = re.sub(r'xmlns(:\w+)?="[^"]*"', "", text)

@@ -258,7 +258,9 @@ def _curves(runs: Mapping[tuple[str, int], Run], metric: str) -> list[Curve]:
         for part, log in (("training", metric), ("validation", f"val_{metric}")):
             if not all(run.history.get(log) for run in own):
                 continue
-            values = np.array([run.history[log] for run in own])
+            longest = max(len(run.history[log]) for run in own)
+            # a run that was stopped keeps its last value, so that a mean is of the same runs at each epoch
+            values = np.array([[*h, *h[-1:] * (longest - len(h))] for h in (run.history[log] for run in own)])
             low, high = np.nanpercentile(values, [10, 90], axis=0)
             curves.append(Curve(recipe, part, tuple(values.mean(axis=0)), tuple(low), tuple(high)))
     return curves

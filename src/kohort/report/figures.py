@@ -126,9 +126,10 @@ def learning_curves(document: Document) -> Any:
     ]
     colour = alt.Color("recipe:N", scale=_colour(document), title=None, legend=alt.Legend(orient="bottom"))
     epoch = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False))
-    settled = len(document.curves[0].low) // 10  # the first epochs are far away and would flatten the rest
-    lowest = units.scale * min(min(curve.low[settled:]) for curve in document.curves)
-    highest = units.scale * max(max(curve.high[settled:]) for curve in document.curves)
+    settled = max(len(curve.low) for curve in document.curves) // 10  # what was before is far away: it would flatten
+    starts = [min(settled, len(curve.low) - 1) for curve in document.curves]
+    lowest = units.scale * min(min(curve.low[start:]) for curve, start in zip(document.curves, starts, strict=True))
+    highest = units.scale * max(max(curve.high[start:]) for curve, start in zip(document.curves, starts, strict=True))
     domain = [max(0.0, lowest - 2.0), 100.5] if units.in_points else [lowest, highest]
     scale = alt.Scale(domain=domain, nice=not units.in_points, zero=False)
     base = alt.Chart()
