@@ -61,6 +61,19 @@ def test_norms_of_gradients_are_those_of_the_last_step(options: dict[str, Any]) 
     assert clipped.diagnostics["gradient_norm"][-1] > 1e-3  # as they are before they are clipped
 
 
+def test_norms_of_gradients_are_of_the_last_batch() -> None:
+    """Only the last step moves the weights, so that it alone tells its gradient."""
+
+    def at(last: float) -> Any:
+        rate: Any = keras.optimizers.schedules.PiecewiseConstantDecay([18], [0.0, last])
+        return study({"plain": builder(layers.Dense(8, "tanh"), rate=rate)}, epochs=1).runs["plain", 0]
+
+    still, moved = at(0.0), at(0.5)
+    assert moved.params["steps"] == 20
+    step = norm(np.subtract(one, other) for one, other in zip(moved.weights, still.weights, strict=True)) / 0.5
+    assert moved.diagnostics["gradient_norm"][0] == pytest.approx(step, rel=1e-4)
+
+
 def test_callbacks_leave_norms_as_they_are() -> None:
     result = study(["none", "earlystopping=50"])
     for seed in range(2):
