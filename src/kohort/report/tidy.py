@@ -3,27 +3,26 @@
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import polars as pl
 
 from kohort.errors import DataError
 from kohort.run import DIAGNOSTICS, Run
 
-NORMS = ("weight_norm", "gradient_norm")
+BY_EPOCH = ("weight_norm", "gradient_norm")
 _NUMBERS = [name for name in DIAGNOSTICS if name != "weights"]
 
 
-@overload
-def runs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars"] = "polars") -> pl.DataFrame: ...
-@overload
-def runs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["pandas"]) -> Any: ...
 def runs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars", "pandas"] = "polars") -> Any:
     """A row for each run: recipe, seed, how it ended, epochs, its test score, each log's last value, diagnostics.
 
     Args:
         runs: The runs: `result.runs`, what `kohort.fit` returns, or some of them.
         to: What kind of data frame to make.
+
+    Returns:
+        A `polars.DataFrame` or `pandas.DataFrame`.
 
     Raises:
         DataError: There are no such data frames, or pandas is not installed.
@@ -39,23 +38,16 @@ def runs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars", "p
     return _frame(rows, to)
 
 
-@overload
-def logs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars"] = "polars") -> pl.DataFrame: ...
-@overload
-def logs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["pandas"]) -> Any: ...
 def logs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars", "pandas"] = "polars") -> Any:
     """A row for each epoch of each run: recipe, seed, epoch, each log, and the norms of weights and gradients.
 
     Args:
-        runs: The runs: `result.runs`, what `kohort.fit` returns, or some of them.
-        to: What kind of data frame to make.
-
-    Raises:
-        DataError: There are no such data frames, or pandas is not installed.
+        runs: As `runs_table` takes them.
+        to: As there, and so are what is returned and raised.
     """
     rows = []
     for run in _each(runs):
-        series = run.history | {name: run.diagnostics[name].tolist() for name in NORMS if name in run.diagnostics}
+        series = run.history | {name: run.diagnostics[name].tolist() for name in BY_EPOCH if name in run.diagnostics}
         for epoch, *values in zip(run.epoch, *series.values(), strict=False):
             named = dict(zip(series, values, strict=True))
             rows.append({"recipe": run.recipe, "seed": run.seed, "epoch": epoch, **named})
