@@ -28,6 +28,7 @@ from keras.src.trainers.compile_utils import get_metric
 
 from kohort.cohort.initial import LITTLE_EFFORT
 from kohort.errors import DataError, NotSupportedError
+from kohort.run import Evaluation
 
 Outcomes = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(labels, predictions) of n rows -> their outcomes, float32 of shape (n,)."""
@@ -46,6 +47,16 @@ class Measure:
     name: str
     greater_is_better: bool
     outcomes: Outcomes
+
+    def evaluation(self, rows: np.ndarray, y: np.ndarray, predicted: np.ndarray) -> Evaluation:
+        """How predictions do.
+
+        Args:
+            rows: The numbers of the rows in the dataset, (rows,).
+            y: Their labels or targets.
+            predicted: What was predicted for them, (rows, outputs), in units of the targets.
+        """
+        return Evaluation(rows, self.outcomes(y, predicted), self.name, self.greater_is_better)
 
 
 def measure(metric: Any, y: np.ndarray, outputs: int) -> Measure:

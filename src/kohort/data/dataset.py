@@ -53,6 +53,16 @@ class Targets:
         power = POWERS.get(metric)
         return None if power is None else self.spread**power
 
+    def in_units(self, outputs: np.ndarray) -> np.ndarray:
+        """What a network gives, in units of the targets; probabilities of classes as they are.
+
+        >>> Targets(np.zeros(1, np.float32), 5.0, 10.0).in_units(np.array([[0.5]]))
+        array([[10.]], dtype=float32)
+        """
+        if self.values.dtype.kind in "iu":
+            return outputs
+        return (outputs * self.spread + self.centre).astype(np.float32)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

@@ -13,7 +13,7 @@ from kohort.cohort.arrays import Arrays
 from kohort.cohort.capture import state_of, weight_positions
 from kohort.cohort.outcomes import Measure
 from kohort.cohort.predict import ROWS_AT_ONCE, predict
-from kohort.data.dataset import Dataset, Targets
+from kohort.data.dataset import Dataset
 from kohort.data.splitting import Split, split
 from kohort.errors import DataError, RecipeError
 from kohort.run import Evaluation, Run
@@ -119,8 +119,8 @@ class Predictor:
         """
         splits = [self._split(run) for run in runs]
         inputs = [self._inputs(own, rows) for own in splits]
-        together = list(zip(self._outputs(runs, inputs), self._targets(splits), strict=True))
-        each = np.stack([self._in_units(outputs, learnt) for outputs, learnt in together])
+        outputs = zip(self._outputs(runs, inputs), splits, strict=True)
+        each = np.stack([self.dataset.targets(own.train).in_units(found) for found, own in outputs])
         return self._told(runs, each, rows, splits[0])
 
     def monte_carlo(self, run: Run, rows: Rows, passes: int, seed: int) -> Predictions:
@@ -140,8 +140,7 @@ class Predictor:
             raise DataError(f"passes must be a whole number of at least 1. Got {passes!r}.")
         own = self._split(run)
         outputs = monte_carlo(run, self._inputs(own, rows), int(passes), seed)
-        (learnt,) = self._targets([own])
-        return self._told([run], self._in_units(outputs, learnt), rows, own)
+        return self._told([run], self.dataset.targets(own.train).in_units(outputs), rows, own)
 
     def calibration(self, runs: Sequence[Run], bins: int) -> Calibration:
         """How far probabilities of some networks can be believed.
@@ -156,12 +155,15 @@ class Predictor:
         if not self.dataset.classes:
             raise DataError("only probabilities of classes can be calibrated. Got a regression.")
         splits = [self._split(run) for run in runs]
-        told = {}
-        for rows in ("validation", "test"):
-            outputs = self._outputs(runs, [self._inputs(own, rows) for own in splits])
-            labels = [self.dataset.y[getattr(own, rows)] for own in splits]
-            told[rows] = list(zip(outputs, labels, strict=True))
-        return calibration(runs[0].recipe, [_seed(run) for run in runs], told["validation"], told["test"], bins)
+        held_out = [np.concatenate([own.validation, own.test]) for own in splits]
+        inputs = [self.dataset.inputs(own.train)[rows] for own, rows in zip(splits, held_out, strict=True)]
+        count = len(splits[0].validation)
+        told = [
+            (outputs, self.dataset.y[rows]) for outputs, rows in zip(self._outputs(runs, inputs), held_out, strict=True)
+        ]
+        validation = [(outputs[:count], labels[:count]) for outputs, labels in told]
+        test = [(outputs[count:], labels[count:]) for outputs, labels in told]
+        return calibration(runs[0].recipe, [_seed(run) for run in runs], validation, test, bins)
 
     def _outputs(self, runs: Sequence[Run], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """What each network gives for its rows, in one program."""
@@ -181,9 +183,6 @@ class Predictor:
     def _split(self, run: Run) -> Split:
         return split(self.dataset, _seed(run), self.batch_size)
 
-    def _targets(self, splits: Sequence[Split]) -> list[Targets]:
-        return [self.dataset.targets(own.train) for own in splits]
-
     def _inputs(self, own: Split, rows: Rows) -> np.ndarray:
         if isinstance(rows, str):
             if rows not in ("test", "validation"):
@@ -191,16 +190,10 @@ class Predictor:
             return self.dataset.inputs(own.train)[getattr(own, rows)]
         return self.dataset.inputs_of(rows, own.train)
 
-    def _in_units(self, outputs: np.ndarray, learnt: Targets) -> np.ndarray:
-        if self.dataset.classes:
-            return outputs
-        return (outputs * learnt.spread + learnt.centre).astype(np.float32)
-
     def _told(self, runs: Sequence[Run], each: np.ndarray, rows: Rows, own: Split) -> Predictions:
         evaluation = None
         if isinstance(rows, str) and rows == "test":
-            outcomes = self.measure.outcomes(self.dataset.y[own.test], each.mean(axis=0))
-            evaluation = Evaluation(own.test, outcomes, self.measure.name, self.measure.greater_is_better)
+            evaluation = self.measure.evaluation(own.test, self.dataset.y[own.test], each.mean(axis=0))
         seeds = tuple(_seed(run) for run in runs)
         return Predictions(runs[0].recipe, seeds, each, self.dataset.classes, evaluation)
 

@@ -250,9 +250,7 @@ class Rounds:
                 f"recipes of a study must give one output per class, {self.dataset.outputs} here. "
                 f"Got outputs of shape {list(outputs.shape[1:])} from {recipe}. Give the last layer one unit per class."
             )
-        predicted = outputs if self.dataset.classes else (outputs * learnt.spread + learnt.centre).astype(np.float32)
-        outcomes = self.measure.outcomes(self.dataset.y[own.test], predicted)
-        return Evaluation(own.test, outcomes, self.measure.name, self.measure.greater_is_better)
+        return self.measure.evaluation(own.test, self.dataset.y[own.test], learnt.in_units(outputs))
 
 
 def _fail(
