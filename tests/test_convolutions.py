@@ -1,83 +1,313 @@
-"""Convolutions and pooling in the form that XLA:CPU is fast at: the same numbers, and the form is reached."""
+"""Convolutions and pooling in forms that XLA:CPU is fast at: NumPy's numbers in float64, and the forms are reached."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 from jax.extend.core import jaxpr_as_fun
 from keras import layers
 
-from kohort.cohort.rewrite import rewritten
+from kohort.cohort.cpu.rules import rewritten
 
-LAYERS: dict[str, tuple[tuple[int, ...], Callable[[], Any]]] = {
-    "Conv2D": ((4, 8, 9, 3), lambda: layers.Conv2D(5, 3, padding="same")),
-    "Conv2D of even kernels and strides": ((4, 9, 8, 3), lambda: layers.Conv2D(5, (2, 4), strides=(2, 1))),
-    "Conv2D dilated": ((4, 9, 9, 2), lambda: layers.Conv2D(3, 3, dilation_rate=2)),
-    "Conv2D of one channel": ((4, 8, 8, 1), lambda: layers.Conv2D(3, 3)),
-    "Conv1D": ((4, 12, 3), lambda: layers.Conv1D(4, 5, padding="causal")),
-    "Conv3D": ((2, 5, 5, 4, 2), lambda: layers.Conv3D(3, 2)),
-    "Conv2DTranspose": ((4, 5, 5, 2), lambda: layers.Conv2DTranspose(3, 3, strides=2)),
-    "DepthwiseConv2D": ((4, 8, 8, 3), lambda: layers.DepthwiseConv2D(3)),
-    "grouped Conv2D": ((4, 8, 8, 4), lambda: layers.Conv2D(4, 3, groups=2)),
-    "MaxPooling2D": ((4, 8, 8, 2), lambda: layers.MaxPooling2D(2)),
-    "MaxPooling2D that leaves a rest": ((4, 7, 9, 2), lambda: layers.MaxPooling2D((2, 4))),
-    "MaxPooling2D that overlaps": ((4, 8, 8, 2), lambda: layers.MaxPooling2D(3, strides=2)),
-    "MaxPooling1D": ((4, 10, 2), lambda: layers.MaxPooling1D(3)),
-    "MaxPooling3D": ((2, 4, 4, 4, 2), lambda: layers.MaxPooling3D(2)),
+
+@dataclass(frozen=True)
+class Case:
+    """A convolution of (batch, cells …, channels) as a network has it."""
+
+    cells: tuple[int, ...]
+    channels: int = 3
+    outputs: int = 4
+    kernel: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    dilation: tuple[int, ...] = ()
+    padding: str | tuple[tuple[int, int], ...] = "SAME"
+    groups: int = 1
+    batch: int = 4
+
+    @property
+    def axes(self) -> int:
+        return len(self.cells)
+
+    @property
+    def full(self) -> "Case":
+        """With everything written out."""
+        ones = (1,) * self.axes
+        kernel, strides, dilation = self.kernel or (3,) * self.axes, self.strides or ones, self.dilation or ones
+        padding = self.padding
+        if isinstance(padding, str):
+            wide = [(size - 1) * gap + 1 for size, gap in zip(kernel, dilation, strict=True)]
+            padding = tuple(lax.padtype_to_pads(self.cells, wide, strides, padding))
+        return Case(
+            self.cells, self.channels, self.outputs, kernel, strides, dilation, padding, self.groups, self.batch
+        )
+
+    def operands(self) -> tuple[np.ndarray, np.ndarray]:
+        random = np.random.RandomState(0)
+        x = random.randn(self.batch, *self.cells, self.channels)
+        return x, random.randn(*self.full.kernel, self.channels // self.groups, self.outputs)
+
+    def by_jax(self, x: Any, kernel: Any) -> Any:
+        own = self.full
+        spatial = "WHD"[: self.axes][::-1]
+        return lax.conv_general_dilated(
+            x,
+            kernel,
+            own.strides,
+            own.padding,
+            rhs_dilation=own.dilation,
+            dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
+            feature_group_count=self.groups,
+        )
+
+
+CASES = {
+    "1-D": Case((12,)),
+    "2-D": Case((8, 9)),
+    "3-D": Case((5, 4, 6), channels=2),
+    "strided": Case((9, 8), strides=(2, 3)),
+    "strided, 3-D": Case((5, 6, 7), strides=(2, 1, 2)),
+    "dilated": Case((9, 10), dilation=(2, 3)),
+    "strided and dilated": Case((11, 12), strides=(2, 2), dilation=(2, 1)),
+    "valid": Case((8, 8), padding="VALID"),
+    "padded on one side": Case((10,), kernel=(4,), padding=((3, 0),)),
+    "even kernel": Case((8, 7), kernel=(2, 4)),
+    "kernel of one cell": Case((6, 6), kernel=(1, 1)),
+    "kernel as large as the input": Case((5, 5), kernel=(5, 5), padding="VALID"),
+    "one channel": Case((8, 8), channels=1),
+    "one channel, 1-D": Case((20,), channels=1, kernel=(5,), strides=(2,)),
+    "one channel, 3-D, dilated": Case((5, 5, 5), channels=1, dilation=(1, 2, 1)),
+    "one channel, large kernel": Case((12, 12), channels=1, kernel=(7, 7)),
+    "one row": Case((8, 8), batch=1),
+    "grouped": Case((8, 8), channels=4, outputs=6, groups=2),
+    "grouped, strided, 1-D": Case((11,), channels=6, outputs=6, groups=3, strides=(2,)),
+    "depthwise": Case((8, 9), channels=5, outputs=5, groups=5),
+    "depthwise, several outputs a channel": Case((8, 8), channels=3, outputs=6, groups=3),
+    "depthwise, strided and dilated": Case((11, 9), channels=3, outputs=3, groups=3, strides=(2, 1), dilation=(1, 2)),
+    "depthwise, 1-D": Case((12,), channels=4, outputs=8, groups=4, kernel=(5,)),
+    "depthwise, 3-D": Case((4, 5, 4), channels=2, outputs=2, groups=2),
+    "depthwise of one row": Case((8, 8), channels=3, outputs=3, groups=3, batch=1),
 }
 
 
-def gradients(name: str) -> tuple[Any, list[Any]]:
-    """A layer's gradients with respect to its weights and inputs as a jaxpr, and what to call it with."""
-    shape, make = LAYERS[name]
-    layer = make()
-    layer.build(shape)
+def convolved(case: Case, x: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], tuple]]:
+    """What NumPy makes of it in float64, kernel cell by kernel cell, and its gradients given those of the outputs."""
+    own = case.full
+    padded = np.pad(x, [(0, 0), *own.padding, (0, 0)])  # pyright: ignore[reportArgumentType]
+    wide = [(size - 1) * gap + 1 for size, gap in zip(own.kernel, own.dilation, strict=True)]
+    places = [
+        (whole - size) // step + 1 for whole, size, step in zip(padded.shape[1:-1], wide, own.strides, strict=True)
+    ]
+    own_inputs, own_outputs = case.channels // case.groups, case.outputs // case.groups
+
+    def under(cell: Sequence[int]) -> tuple[slice, ...]:
+        starts = [place * gap for place, gap in zip(cell, own.dilation, strict=True)]
+        return (
+            slice(None),
+            *(slice(a, a + (n - 1) * s + 1, s) for a, n, s in zip(starts, places, own.strides, strict=True)),
+        )
+
+    out = np.zeros((case.batch, *places, case.outputs))
+    for cell in np.ndindex(*own.kernel):
+        for group in range(case.groups):
+            ins = slice(group * own_inputs, (group + 1) * own_inputs)
+            outs = slice(group * own_outputs, (group + 1) * own_outputs)
+            out[..., outs] += padded[under(cell)][..., ins] @ kernel[cell][:, outs]
+
+    def gradients(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        of_inputs, of_kernel = np.zeros_like(padded), np.zeros_like(kernel)
+        for cell in np.ndindex(*own.kernel):
+            for group in range(case.groups):
+                ins = slice(group * own_inputs, (group + 1) * own_inputs)
+                outs = slice(group * own_outputs, (group + 1) * own_outputs)
+                seen = padded[under(cell)][..., ins].reshape(-1, own_inputs)
+                of_kernel[cell][:, outs] = seen.T @ slopes[..., outs].reshape(-1, own_outputs)
+                of_inputs[(*under(cell), ins)] += slopes[..., outs] @ kernel[cell][:, outs].T
+        inside = (slice(None), *(slice(lo, lo + n) for (lo, _), n in zip(own.padding, case.cells, strict=True)))
+        return of_inputs[inside], of_kernel
+
+    return out, gradients
+
+
+def outputs_and_gradients(function: Callable[..., Any], *operands: Any) -> Any:
+    """The function that gives outputs and both gradients, for some gradients of the outputs."""
+
+    def whole(slopes: Any, *given: Any) -> Any:
+        outputs, back = jax.vjp(function, *given)
+        return (outputs, *back(slopes))
+
+    shape = jax.eval_shape(function, *operands)
+    slopes = np.random.RandomState(1).randn(*shape.shape)
+    return whole, slopes
+
+
+def by_rules(function: Callable[..., Any], *given: Any) -> list[np.ndarray]:
+    """What a cohort computes of a function."""
+    closed = jax.make_jaxpr(function)(*given)
+    return [np.asarray(value, np.float64) for value in jax.jit(jaxpr_as_fun(rewritten(closed, "cpu")))(*given)]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [("float32", 1e-5), ("bfloat16", 2e-2), ("float16", 4e-3), ("float64", 1e-12)],
+)
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_and_both_gradients_are_numpys(name: str, dtype: str, tolerance: float) -> None:
+    case = CASES[name]
+    with jax.enable_x64(dtype == "float64"):
+        x, kernel = (jnp.asarray(array, dtype) for array in case.operands())
+        whole, slopes = outputs_and_gradients(case.by_jax, x, kernel)
+        slopes = jnp.asarray(slopes, dtype)
+        found = by_rules(whole, slopes, x, kernel)
+        out, gradients = convolved(case, *(np.asarray(array, np.float64) for array in (x, kernel)))
+        for mine, theirs in zip(found, (out, *gradients(np.asarray(slopes, np.float64))), strict=True):
+            assert mine.shape == theirs.shape
+            np.testing.assert_allclose(mine, theirs, atol=tolerance * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_vectorised_over_members(name: str) -> None:
+    case = CASES[name]
+    x, kernel = (np.stack([array, -2 * array]).astype(np.float32) for array in case.operands())
+    whole, slopes = outputs_and_gradients(case.by_jax, x[0], kernel[0])
+    both = np.stack([slopes, slopes[::-1]]).astype(np.float32)
+    found = by_rules(jax.vmap(whole), both, x, kernel)
+    for member in range(2):
+        out, gradients = convolved(case, x[member].astype(float), kernel[member].astype(float))
+        for mine, theirs in zip(found, (out, *gradients(both[member].astype(float))), strict=True):
+            np.testing.assert_allclose(mine[member], theirs, atol=1e-5 * np.abs(theirs).max())
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Max pooling of (batch, cells …, channels)."""
+
+    cells: tuple[int, ...]
+    window: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: str = "VALID"
+
+    def by_jax(self, x: Any) -> Any:
+        window, strides = (1, *self.window, 1), (1, *self.strides, 1)
+        return lax.reduce_window(x, -np.inf, lax.max, window, strides, self.padding)
+
+
+POOLS = {
+    "side by side": Pool((8, 8), (2, 2), (2, 2)),
+    "a rest is left": Pool((7, 9), (2, 4), (2, 4)),
+    "overlapping": Pool((8, 9), (3, 3), (2, 2)),
+    "overlapping a lot": Pool((7, 6), (4, 3), (1, 1)),
+    "apart": Pool((9, 9), (2, 2), (3, 4)),
+    "padded": Pool((7, 9), (2, 2), (2, 2), "SAME"),
+    "padded and overlapping": Pool((7, 8), (3, 3), (2, 2), "SAME"),
+    "1-D": Pool((10,), (3,), (3,)),
+    "1-D, overlapping and padded": Pool((11,), (3,), (2,), "SAME"),
+    "3-D": Pool((4, 5, 6), (2, 2, 2), (2, 2, 2)),
+    "3-D, overlapping": Pool((5, 5, 5), (3, 2, 2), (2, 1, 2)),
+}
+
+
+@pytest.mark.parametrize("members", [0, 2])
+@pytest.mark.parametrize("name", POOLS)
+def test_the_gradient_of_max_pooling_goes_to_the_first_of_the_largest(name: str, members: int) -> None:
+    pool = POOLS[name]
     random = np.random.RandomState(0)
-    # few different numbers, so that windows of pooling have several largest cells
-    inputs = random.randint(0, 3, shape).astype("float32") if "Pooling" in name else random.randn(*shape)
-
-    def loss(weights: Any, inputs: Any) -> Any:
-        outputs, _ = layer.stateless_call(weights, [], inputs)
-        return (outputs * jnp.sin(jnp.arange(outputs.size, dtype="float32")).reshape(outputs.shape)).sum()
-
-    given = [[jnp.asarray(variable.value) for variable in layer.trainable_variables], inputs.astype("float32")]
-    closed = jax.make_jaxpr(lambda *leaves: jax.grad(loss, (0, 1))(list(leaves[:-1]), leaves[-1]))(*given[0], given[1])
-    return closed, [*given[0], given[1]]
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_gradients_are_the_same(name: str) -> None:
-    closed, given = gradients(name)
-    changed = rewritten(closed, "cpu")
-    for theirs, ours in zip(jaxpr_as_fun(closed)(*given), jaxpr_as_fun(changed)(*given), strict=True):
-        assert ours.shape == theirs.shape
-        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=2e-5, atol=2e-5)
-
-
-@pytest.mark.parametrize("name", [name for name in LAYERS if name.startswith("Conv")])
-def test_every_convolution_has_the_fast_form(name: str) -> None:
-    closed, _ = gradients(name)
-    found = [e for e in rewritten(closed, "cpu").jaxpr.eqns if e.primitive.name == "conv_general_dilated"]
-    assert len(found) >= 2  # with respect to weights and inputs
-    for equation in found:
-        numbers, axes = equation.params["dimension_numbers"], len(equation.params["window_strides"])
-        assert numbers.lhs_spec == numbers.out_spec == (0, axes + 1, *range(1, axes + 1))
-        assert numbers.rhs_spec == (axes + 1, axes, *range(axes))
+    # few different numbers, so that windows have several largest cells
+    x = random.randint(0, 3, (*(members,) * bool(members), 3, *pool.cells, 2)).astype(np.float32)
+    own = x[0] if members else x
+    whole, slopes = outputs_and_gradients(pool.by_jax, own)
+    slopes = np.broadcast_to(slopes, (members, *slopes.shape)) if members else slopes
+    slopes = slopes.astype(np.float32)
+    function = jax.vmap(whole) if members else whole
+    closed = jax.make_jaxpr(function)(slopes, x)
+    assert "select_and_scatter_add" not in {e.primitive.name for e in rewritten(closed, "cpu").jaxpr.eqns}
+    out, gradient = by_rules(function, slopes, x)
+    pads = lax.padtype_to_pads(pool.cells, pool.window, pool.strides, pool.padding)
+    for member in range(members or 1):
+        mine = (x, slopes, out, gradient) if not members else (x[member], slopes[member], out[member], gradient[member])
+        values, given, found, slope = mine
+        expected = np.zeros(values.shape)
+        for place in np.ndindex(*found.shape):
+            row, *window, channel = place
+            cells = [
+                tuple(w * s - lo + c for w, s, (lo, _), c in zip(window, pool.strides, pads, cell, strict=True))
+                for cell in np.ndindex(*pool.window)
+            ]
+            inside = [cell for cell in cells if all(0 <= c < n for c, n in zip(cell, pool.cells, strict=True))]
+            largest = max(inside, key=lambda cell: values[(row, *cell, channel)])
+            assert found[place] == values[(row, *largest, channel)]
+            expected[(row, *largest, channel)] += given[place]
+        np.testing.assert_allclose(slope, expected, atol=1e-6)
 
 
-def test_windows_side_by_side_are_not_scattered() -> None:
-    for name, scattered in (
-        ("MaxPooling2D", 0),
-        ("MaxPooling2D that leaves a rest", 0),
-        ("MaxPooling2D that overlaps", 1),
-    ):
-        names = [e.primitive.name for e in rewritten(gradients(name)[0], "cpu").jaxpr.eqns]
-        assert names.count("select_and_scatter_add") == scattered, name
+NETWORKS: dict[str, tuple[tuple[int, ...], list[Callable[[], Any]]]] = {
+    "images": (
+        (12, 12, 1),
+        [lambda: layers.Conv2D(4, 3, padding="same"), layers.MaxPooling2D, lambda: layers.Conv2D(8, 3, strides=2)],
+    ),
+    "colours": (
+        (12, 12, 3),
+        [lambda: layers.Conv2D(4, 3, dilation_rate=2), lambda: layers.Conv2DTranspose(4, 3, strides=2)],
+    ),
+    "sequences": ((16, 3), [lambda: layers.Conv1D(4, 5, padding="causal"), lambda: layers.MaxPooling1D(3, strides=2)]),
+    "volumes": ((6, 6, 6, 2), [lambda: layers.Conv3D(4, 3), lambda: layers.MaxPooling3D(2)]),
+    "separable": (
+        (12, 12, 4),
+        [
+            lambda: layers.SeparableConv2D(8, 3),
+            lambda: layers.DepthwiseConv2D(3),
+            lambda: layers.Conv2D(8, 3, groups=2),
+        ],
+    ),
+}
+CANONICAL = {"b0f_0io->b0f", "b01f_01io->b01f", "b012f_012io->b012f"}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_naive_convolution_is_left_in_a_compiled_loop(name: str) -> None:
+    shape, stack = NETWORKS[name]
+    made = [make() for make in stack]
+    weights: list[Any] = []
+    symbolic = (2, *shape)
+    for layer in made:
+        layer.build(symbolic)
+        weights.append([jnp.asarray(variable.value) for variable in layer.trainable_variables])
+        symbolic = layer.compute_output_shape(symbolic)
+
+    def loss(weights: Any, x: Any) -> Any:
+        for layer, own in zip(made, weights, strict=True):
+            x, _ = layer.stateless_call(own, [], x)
+        return jnp.sin(x).sum()
+
+    x = np.ones((2, *shape), np.float32)
+    leaves, tree = jax.tree.flatten(weights)
+
+    def step(*given: Any) -> Any:
+        slopes = jax.grad(loss)(jax.tree.unflatten(tree, given[:-1]), given[-1])
+        return [w - 0.1 * slope for w, slope in zip(given[:-1], jax.tree.leaves(slopes), strict=True)]
+
+    ours = jaxpr_as_fun(rewritten(jax.make_jaxpr(step)(*leaves, x), "cpu"))
+
+    def loop(x: Any, *leaves: Any) -> Any:
+        return lax.fori_loop(0, 3, lambda _, own: ours(*own, x), list(leaves))
+
+    text = jax.jit(loop).lower(x, *leaves).compile().as_text()
+    assert text is not None
+    assert set(re.findall(r"dim_labels=(\S+?),? ", text + " ")) <= CANONICAL
+    assert "feature_group_count" not in text
+    assert "select-and-scatter" not in text
+    naive = jax.jit(lambda x, *own: lax.fori_loop(0, 3, lambda _, w: step(*w, x), list(own)))
+    before = naive.lower(x, *leaves).compile().as_text()
+    assert before is not None
+    labels = set(re.findall(r"dim_labels=(\S+?),? ", before + " "))
+    assert "select-and-scatter" in before or "feature_group_count" in before or labels - CANONICAL
 
 
 def test_other_platforms_are_left_alone() -> None:
-    closed, _ = gradients("Conv2D")
+    closed = jax.make_jaxpr(CASES["2-D"].by_jax)(*(array.astype(np.float32) for array in CASES["2-D"].operands()))
     assert rewritten(closed, "gpu") is closed

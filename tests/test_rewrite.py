@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from jax.extend.core import jaxpr_as_fun
 
-from kohort.cohort.rewrite import CPU_RULES, replace_equations, rewritten
+from kohort.cohort.cpu.rules import CPU_RULES, rewritten
+from kohort.cohort.rewrite import replace_equations
 
 
 def primitives(closed: Any) -> list[str]:

@@ -23,9 +23,9 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from kohort.cohort.capture import Parts, Traced
+from kohort.cohort.cpu.rules import rewritten
 from kohort.cohort.logs import logs_from_metrics
 from kohort.cohort.plan import Plan
-from kohort.cohort.rewrite import rewritten
 from kohort.cohort.unify import Unified, unify
 
 Part = Literal["both", "train", "test"]

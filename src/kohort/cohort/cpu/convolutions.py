@@ -1,0 +1,238 @@
+"""Convolutions in forms that XLA:CPU is fast at inside a loop.
+
+XLA lays the operands of a convolution out for its fast kernel only outside of loops; inside, as in a cohort's program,
+one that is not already in the form NHWC × HWIO -> NHWC becomes a naive nest of loops (openxla/xla, its pass for that
+looks at the entry computation alone; jax-ml/jax#12868). A network's own convolutions have that form, their gradients
+never. So operands are transposed explicitly, which is what XLA does elsewhere.
+
+Three kinds are better off without that kernel:
+
+- of one channel (images without colour, depthwise convolutions and their gradients with respect to inputs): each cell
+  of the kernel times the whole shifted input, all of it one vectorised loop;
+- the gradient with respect to the weights of a convolution of one channel: one product of all shifted inputs, as rows,
+  with the outputs' gradients;
+- the same of a depthwise convolution: for each cell of the kernel the sum of a product.
+
+Grouped convolutions are taken apart into their groups.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.extend.core import JaxprEqn
+
+from kohort.cohort.cpu.sums import channel_sums
+from kohort.cohort.rewrite import Replacement
+
+MOST_CELLS = 64  # of a kernel that is written out cell by cell; 7 × 7 is the largest that depthwise layers use
+MOST_CELLS_OF_ONE_CHANNEL = 25  # beyond, XLA's kernel is as fast
+MOST_GROUPS = 64  # that are taken apart, each a convolution to compile
+HALVES = (jnp.bfloat16, np.float16)  # are computed as float32, as XLA:CPU does elsewhere
+
+
+def convolution(equation: JaxprEqn) -> Replacement | None:
+    """`conv_general_dilated` in the form that is fastest; None where that is the one it has."""
+    own = Convolution.of(equation)
+    lhs: Any = equation.invars[0].aval
+    result: Any = equation.outvars[0].aval
+    if lhs.dtype not in (np.float32, *HALVES) or not 1 <= own.axes <= 3:
+        return None
+    compute = own.way()
+    if compute is None:
+        return None
+    from_lhs, from_rhs, to_out = own.from_lhs, own.from_rhs, _inverse(own.from_out)
+
+    def convolved(lhs: Any, rhs: Any) -> Any:
+        given = (lax.transpose(x.astype(np.float32), order) for x, order in ((lhs, from_lhs), (rhs, from_rhs)))
+        return lax.transpose(compute(*given), to_out).astype(result.dtype)
+
+    return convolved
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution, spoken of in one form: (batch, cells …, features) × (cells …, features, outputs).
+
+    Attributes:
+        lhs: The shape of what is convolved.
+        rhs: The shape of the kernel.
+        out: The shape of the result, (batch, cells …, outputs).
+        from_lhs: How the equation's first input is transposed to that form.
+        from_rhs: The same of the second.
+        from_out: The same of its result.
+        strides: Of the kernel, along each axis.
+        padding: Cells before and behind, along each axis; negative ones cut.
+        apart: Distances of cells of the input, 1 where they lie side by side.
+        dilation: Distances of cells of the kernel.
+        groups: Groups of features.
+        batch_groups: Groups of the batch, each with outputs of its own.
+        options: Precision and type of the result.
+    """
+
+    lhs: tuple[int, ...]
+    rhs: tuple[int, ...]
+    out: tuple[int, ...]
+    from_lhs: tuple[int, ...]
+    from_rhs: tuple[int, ...]
+    from_out: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    apart: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    batch_groups: int
+    options: dict[str, Any]
+
+    @classmethod
+    def of(cls, equation: JaxprEqn) -> "Convolution":
+        """The convolution of an equation."""
+        given: dict[str, Any] = dict(equation.params)
+        numbers = given["dimension_numbers"]
+        from_lhs = (numbers.lhs_spec[0], *numbers.lhs_spec[2:], numbers.lhs_spec[1])
+        from_rhs = (*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0])
+        from_out = (numbers.out_spec[0], *numbers.out_spec[2:], numbers.out_spec[1])
+        avals: list[Any] = [equation.invars[0].aval, equation.invars[1].aval, equation.outvars[0].aval]
+        shapes = [
+            tuple(int(aval.shape[axis]) for axis in order)
+            for aval, order in zip(avals, (from_lhs, from_rhs, from_out), strict=True)
+        ]
+        return cls(
+            *shapes,
+            from_lhs,
+            from_rhs,
+            from_out,
+            tuple(given["window_strides"]),
+            tuple(tuple(pair) for pair in given["padding"]),
+            tuple(given["lhs_dilation"]),
+            tuple(given["rhs_dilation"]),
+            given["feature_group_count"],
+            given["batch_group_count"],
+            {"precision": given["precision"]},
+        )
+
+    @property
+    def axes(self) -> int:
+        """How many axes it goes along."""
+        return len(self.strides)
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """Cells of the kernel along each axis."""
+        return self.rhs[: self.axes]
+
+    @property
+    def is_laid_out(self) -> bool:
+        """Whether the equation has the form already."""
+        as_it_is = tuple(range(self.axes + 2))
+        return self.from_lhs == self.from_rhs == self.from_out == as_it_is
+
+    def way(self) -> Callable[[Any, Any], Any] | None:
+        """What computes it fastest, of operands in the form; None if that is the equation as it is."""
+        cells, features = int(np.prod(self.kernel)), self.rhs[-2]
+        if self.batch_groups > 1:
+            if self.lhs[0] == self.batch_groups and self._is_gradient:
+                return self.sums_of_products
+            return self.batch_group_by_group if self.batch_groups <= MOST_GROUPS else None
+        if features == 1 and cells <= (MOST_CELLS_OF_ONE_CHANNEL if self.groups == 1 else MOST_CELLS):
+            return self.cell_by_cell
+        if self.groups > 1:
+            return self.group_by_group if self.groups <= MOST_GROUPS else None
+        if self.lhs[0] == 1 and self._is_gradient and int(np.prod(self.out[1:-1])) <= MOST_CELLS:
+            return self.one_product
+        return None if self.is_laid_out else self.laid_out
+
+    @property
+    def _is_gradient(self) -> bool:
+        """Whether it looks like one with respect to weights: more cells go in than come out."""
+        return int(np.prod(self.kernel)) > int(np.prod(self.out[1:-1])) and all(gap == 1 for gap in self.apart)
+
+    def laid_out(self, lhs: Any, rhs: Any) -> Any:
+        """By XLA's own kernel."""
+        padding, apart = self.padding, self.apart
+        if np.prod(self.kernel) > np.prod(lhs.shape[1:-1]):
+            # XLA exchanges the operands where the kernel has more cells, and the form is lost
+            lhs, padding, apart = lax.optimization_barrier(self._padded(lhs)), "VALID", None
+        spatial = "WHD"[: self.axes][::-1]
+        form = (f"N{spatial}C", f"{spatial}IO", f"N{spatial}C")
+        return lax.conv_general_dilated(
+            lhs, rhs, self.strides, padding, apart, self.dilation, dimension_numbers=form, **self.options
+        )
+
+    def group_by_group(self, lhs: Any, rhs: Any) -> Any:
+        """Each group of features as a convolution of its own."""
+        parts = zip(jnp.split(lhs, self.groups, -1), jnp.split(rhs, self.groups, -1), strict=True)
+        return jnp.concatenate([self.laid_out(*own) for own in parts], -1)
+
+    def batch_group_by_group(self, lhs: Any, rhs: Any) -> Any:
+        """Each group of the batch as a convolution of its own."""
+        parts = zip(jnp.split(lhs, self.batch_groups, 0), jnp.split(rhs, self.batch_groups, -1), strict=True)
+        return jnp.concatenate([self.laid_out(*own) for own in parts], -1)
+
+    def cell_by_cell(self, lhs: Any, rhs: Any) -> Any:
+        """Of one channel a group: every cell of the kernel times the input that it falls on."""
+        each = self.rhs[-1] // self.lhs[-1]  # outputs of a channel
+        padded = self._padded(lhs)
+        total: Any = None
+        for cell in np.ndindex(*self.kernel):
+            start = [place * step for place, step in zip(cell, self.dilation, strict=True)]
+            under = self._under(padded, start, self.out[1:-1], self.strides)
+            if each > 1 and self.lhs[-1] > 1:
+                under = jnp.repeat(under, each, -1)
+            product = under * rhs[cell][0]
+            total = product if total is None else total + product
+        return total
+
+    def one_product(self, lhs: Any, rhs: Any) -> Any:
+        """The gradient of a kernel of one channel; here the features are the rows of a batch."""
+        rows = jnp.moveaxis(self._padded(lhs)[0], -1, 0)  # (rows, cells …)
+        shifted = [
+            lax.slice(
+                rows, [0, *start], [rows.shape[0], *self._end(start, self.kernel, self.dilation)], [1, *self.dilation]
+            )
+            for start in self._starts()
+        ]
+        slopes = jnp.moveaxis(rhs, -2, 0)  # (rows, cells …, outputs)
+        product = jnp.stack(shifted).reshape(len(shifted), -1) @ slopes.reshape(-1, self.rhs[-1])
+        return product.reshape(self.out)
+
+    def sums_of_products(self, lhs: Any, rhs: Any) -> Any:
+        """The gradient of a depthwise kernel: for each of its cells a sum over rows and cells."""
+        rows = jnp.moveaxis(self._padded(lhs), (0, -1), (-1, 0))  # (rows, cells …, channels)
+        slopes = jnp.moveaxis(rhs, -2, 0)  # (rows, cells …, outputs)
+        each = self.rhs[-1] // self.lhs[0]
+        found = []
+        for start in self._starts():
+            under = self._under(rows, start, self.kernel, self.dilation)
+            found.append(channel_sums((jnp.repeat(under, each, -1) if each > 1 else under) * slopes))
+        return jnp.stack(found).reshape(self.out)
+
+    def _padded(self, lhs: Any) -> Any:
+        spread = [(*pair, gap - 1) for pair, gap in zip(self.padding, self.apart, strict=True)]
+        if not np.any(spread):
+            return lhs
+        padded = lax.pad(lhs, np.float32(0), [(0, 0, 0), *spread, (0, 0, 0)])
+        return lax.optimization_barrier(padded) if np.any(np.array(self.apart) > 1) else padded
+
+    def _starts(self) -> list[list[int]]:
+        """Where in the input the kernel begins, for each cell of the result."""
+        return [
+            [place * step for place, step in zip(cell, self.strides, strict=True)]
+            for cell in np.ndindex(*self.out[1:-1])
+        ]
+
+    def _under(self, padded: Any, start: Sequence[int], cells: Sequence[int], steps: Sequence[int]) -> Any:
+        """The input from a place on: so many cells, so far apart; first axis and last are taken whole."""
+        end = self._end(start, cells, steps)
+        return lax.slice(padded, [0, *start, 0], [padded.shape[0], *end, padded.shape[-1]], [1, *steps, 1])
+
+    @staticmethod
+    def _end(start: Sequence[int], cells: Sequence[int], steps: Sequence[int]) -> list[int]:
+        return [first + (count - 1) * step + 1 for first, count, step in zip(start, cells, steps, strict=True)]
+
+
+def _inverse(permutation: Sequence[int]) -> tuple[int, ...]:
+    return tuple(int(place) for place in np.argsort(permutation))
