@@ -26,7 +26,7 @@ class Case:
     kernel: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
     dilation: tuple[int, ...] = ()
-    padding: str | tuple[tuple[int, int], ...] = "SAME"
+    padding: Any = "SAME"
     groups: int = 1
     batch: int = 4
 
@@ -98,7 +98,7 @@ CASES = {
 def convolved(case: Case, x: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], tuple]]:
     """What NumPy makes of it in float64, kernel cell by kernel cell, and its gradients given those of the outputs."""
     own = case.full
-    padded = np.pad(x, [(0, 0), *own.padding, (0, 0)])  # pyright: ignore[reportArgumentType]
+    padded = np.pad(x, [(0, 0), *own.padding, (0, 0)])
     wide = [(size - 1) * gap + 1 for size, gap in zip(own.kernel, own.dilation, strict=True)]
     places = [
         (whole - size) // step + 1 for whole, size, step in zip(padded.shape[1:-1], wide, own.strides, strict=True)

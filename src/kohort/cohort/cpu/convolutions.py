@@ -25,7 +25,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import JaxprEqn
 
-from kohort.cohort.cpu.sums import channel_sums
+from kohort.cohort.cpu.once import computed_once, witness_of
 from kohort.cohort.rewrite import Replacement
 
 MOST_CELLS = 64  # of a kernel that is written out cell by cell; 7 × 7 is the largest that depthwise layers use
@@ -96,22 +96,24 @@ class Convolution:
         from_rhs = (*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0])
         from_out = (numbers.out_spec[0], *numbers.out_spec[2:], numbers.out_spec[1])
         avals: list[Any] = [equation.invars[0].aval, equation.invars[1].aval, equation.outvars[0].aval]
-        shapes = [
+        lhs, rhs, out = (
             tuple(int(aval.shape[axis]) for axis in order)
             for aval, order in zip(avals, (from_lhs, from_rhs, from_out), strict=True)
-        ]
+        )
         return cls(
-            *shapes,
-            from_lhs,
-            from_rhs,
-            from_out,
-            tuple(given["window_strides"]),
-            tuple(tuple(pair) for pair in given["padding"]),
-            tuple(given["lhs_dilation"]),
-            tuple(given["rhs_dilation"]),
-            given["feature_group_count"],
-            given["batch_group_count"],
-            {"precision": given["precision"]},
+            lhs=lhs,
+            rhs=rhs,
+            out=out,
+            from_lhs=from_lhs,
+            from_rhs=from_rhs,
+            from_out=from_out,
+            strides=tuple(given["window_strides"]),
+            padding=tuple((before, behind) for before, behind in given["padding"]),
+            apart=tuple(given["lhs_dilation"]),
+            dilation=tuple(given["rhs_dilation"]),
+            groups=given["feature_group_count"],
+            batch_groups=given["batch_group_count"],
+            options={"precision": given["precision"]},
         )
 
     @property
@@ -155,7 +157,7 @@ class Convolution:
         padding, apart = self.padding, self.apart
         if np.prod(self.kernel) > np.prod(lhs.shape[1:-1]):
             # XLA exchanges the operands where the kernel has more cells, and the form is lost
-            lhs, padding, apart = lax.optimization_barrier(self._padded(lhs)), "VALID", None
+            lhs, padding, apart = self._padded(lhs), "VALID", None
         spatial = "WHD"[: self.axes][::-1]
         form = (f"N{spatial}C", f"{spatial}IO", f"N{spatial}C")
         return lax.conv_general_dilated(
@@ -188,7 +190,7 @@ class Convolution:
 
     def one_product(self, lhs: Any, rhs: Any) -> Any:
         """The gradient of a kernel of one channel; here the features are the rows of a batch."""
-        rows = jnp.moveaxis(self._padded(lhs)[0], -1, 0)  # (rows, cells …)
+        rows = self._padded(jnp.moveaxis(lhs, (0, -1), (-1, 0)))[..., 0]  # (rows, cells …)
         shifted = [
             lax.slice(
                 rows, [0, *start], [rows.shape[0], *self._end(start, self.kernel, self.dilation)], [1, *self.dilation]
@@ -201,21 +203,26 @@ class Convolution:
 
     def sums_of_products(self, lhs: Any, rhs: Any) -> Any:
         """The gradient of a depthwise kernel: for each of its cells a sum over rows and cells."""
-        rows = jnp.moveaxis(self._padded(lhs), (0, -1), (-1, 0))  # (rows, cells …, channels)
+        rows = self._padded(jnp.moveaxis(lhs, (0, -1), (-1, 0)))  # (rows, cells …, channels)
         slopes = jnp.moveaxis(rhs, -2, 0)  # (rows, cells …, outputs)
         each = self.rhs[-1] // self.lhs[0]
-        found = []
-        for start in self._starts():
-            under = self._under(rows, start, self.kernel, self.dilation)
-            found.append(channel_sums((jnp.repeat(under, each, -1) if each > 1 else under) * slopes))
-        return jnp.stack(found).reshape(self.out)
+
+        def partly(rows: Any, slopes: Any) -> Any:
+            found = []
+            for start in self._starts():
+                under = self._under(rows, start, self.kernel, self.dilation)
+                product = (jnp.repeat(under, each, -1) if each > 1 else under) * slopes
+                found.append(product.sum(0).reshape(-1, self.rhs[-1]))
+            return jnp.stack(found)
+
+        return computed_once(partly, witness_of(rhs), rows, slopes).sum(1).reshape(self.out)
 
     def _padded(self, lhs: Any) -> Any:
         spread = [(*pair, gap - 1) for pair, gap in zip(self.padding, self.apart, strict=True)]
         if not np.any(spread):
             return lhs
         padded = lax.pad(lhs, np.float32(0), [(0, 0, 0), *spread, (0, 0, 0)])
-        return lax.optimization_barrier(padded) if np.any(np.array(self.apart) > 1) else padded
+        return lax.optimization_barrier(padded)  # else each of its many readers asks where the padding is
 
     def _starts(self) -> list[list[int]]:
         """Where in the input the kernel begins, for each cell of the result."""

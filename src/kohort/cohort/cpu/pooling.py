@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import JaxprEqn
 
+from kohort.cohort.cpu.once import computed_once, witness_of
 from kohort.cohort.rewrite import Replacement
 
 MOST_CELLS = 64  # of a window; each is a slice of its own
@@ -27,13 +28,23 @@ def largest_of_windows_gradient(equation: JaxprEqn) -> Replacement | None:
         return None
     if int(np.prod(window)) > MOST_CELLS:
         return None
-    padding = [tuple(pair) for pair in given["padding"]]
+    padding = [(int(before), int(behind)) for before, behind in given["padding"]]
     cells = list(np.ndindex(*window))
     shape = _aval(equation, 1).shape
 
-    def scattered(source: Any, operand: Any) -> Any:
+    runs = [-(-(length + sum(pair)) // stride) for length, pair, stride in zip(shape, padding, strides, strict=True)]
+    agos = list(product(*(range(-(-length // stride)) for length, stride in zip(window, strides, strict=True))))
+
+    def covering(source: Any, operand: Any) -> list[tuple[Any, Any]]:
         number = _largest(operand, cells, source.shape, strides, padding)
-        return _asked(source, number, shape, window, strides, padding)
+        return [(_moved(source, ago, runs, 0.0), _moved(number, ago, runs, -1.0)) for ago in agos]
+
+    def scattered(source: Any, operand: Any) -> Any:
+        found = computed_once(covering, witness_of(source), source, operand)
+        numbers = [_numbers(ago, window, strides) for ago in agos]
+        whole = _asked(found, numbers, runs, strides)
+        first = [before for before, _ in padding]
+        return lax.slice(whole, first, [place + length for place, length in zip(first, shape, strict=True)])
 
     return scattered
 
@@ -47,7 +58,7 @@ def _largest(
     cells: Sequence[tuple[int, ...]],
     windows: Sequence[int],
     strides: Sequence[int],
-    padding: Sequence[tuple[int, ...]],
+    padding: Sequence[tuple[int, int]],
 ) -> Any:
     """The number of the first of the largest cells of each window, as float32, which is compared fastest."""
     if np.any(padding):
@@ -63,36 +74,37 @@ def _largest(
             keeps = best >= value
             number = jnp.where(keeps, number, np.float32(place))
             best = jnp.where(keeps, best, value)
-    return lax.optimization_barrier(number)  # else it is found again for each cell
+    return number
+
+
+def _moved(array: Any, ago: Sequence[int], runs: Sequence[int], empty: float) -> Any:
+    """Values by window, laid out by run, of the windows that began so many runs ago."""
+    moved = [(past, count - have - past, 0) for past, count, have in zip(ago, runs, array.shape, strict=True)]
+    return lax.pad(array, np.asarray(empty, array.dtype), moved)
 
 
 def _asked(
-    source: Any,
-    number: Any,
-    shape: Sequence[int],
-    window: Sequence[int],
-    strides: Sequence[int],
-    padding: Sequence[tuple[int, ...]],
+    found: Sequence[tuple[Any, Any]], numbers: Sequence[Any], runs: Sequence[int], strides: Sequence[int]
 ) -> Any:
     """What each cell gets from the windows that cover it.
 
-    Along an axis the cells are cut into runs as long as the stride: cell r of run u is cell a · stride + r of window
-    u − a, for every a for which the window is that long.
+    Along an axis the cells are cut into runs as long as the stride: cell r of run u is cell a · stride + r of the
+    window that began a runs ago, for every a for which windows are that long.
+
+    Args:
+        found: For each a the gradients of these windows, and the number of the largest cell.
+        numbers: For each a the number of each cell of a run in that window.
+        runs: How many runs, along each axis.
+        strides: Cells of a run.
     """
-    axes = range(len(shape))
-    runs = [-(-(shape[i] + sum(padding[i])) // strides[i]) for i in axes]
-    apart = [part for i in axes for part in (runs[i], strides[i])]
-    wide = [part for i in axes for part in (runs[i], 1)]
+    apart = [part for count, stride in zip(runs, strides, strict=True) for part in (count, stride)]
+    wide = [part for count in runs for part in (count, 1)]
     total: Any = None
-    for ago in product(*(range(-(-window[i] // strides[i])) for i in axes)):
-        moved = [(ago[i], runs[i] - source.shape[i] - ago[i], 0) for i in axes]
-        values = lax.pad(source, np.zeros((), source.dtype), moved).reshape(wide)
-        theirs = lax.pad(number, np.float32(-1), moved).reshape(wide)
-        got = jnp.where(theirs == _numbers(ago, window, strides), values, np.zeros((), source.dtype))
+    for (values, largest), number in zip(found, numbers, strict=True):
+        nothing = np.zeros((), values.dtype)
+        got = jnp.where(largest.reshape(wide) == number, values.reshape(wide), nothing)
         total = got if total is None else total + got
-    whole = jnp.broadcast_to(total, apart).reshape([runs[i] * strides[i] for i in axes])
-    first = [padding[i][0] for i in axes]
-    return lax.slice(whole, first, [first[i] + shape[i] for i in axes])
+    return jnp.broadcast_to(total, apart).reshape([count * stride for count, stride in zip(runs, strides, strict=True)])
 
 
 def _numbers(ago: Sequence[int], window: Sequence[int], strides: Sequence[int]) -> Any:

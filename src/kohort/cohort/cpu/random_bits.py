@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import JaxprEqn
 
+from kohort.cohort.cpu.once import computed_once
 from kohort.cohort.rewrite import Replacement
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -44,10 +45,5 @@ def threefry_bits(equation: JaxprEqn) -> Replacement | None:
             y = y + keys[(group + 2) % 3] + np.uint32(group + 1)
         return (x ^ y).reshape(shape)
 
-    def once(key: Any) -> Any:
-        # Behind a condition that XLA cannot see through the bits are computed once. Plain code it repeats wherever they
-        # are used, in the backward pass once more; an optimization_barrier is removed before it decides.
-        always = jax.random.key_data(key)[1] | np.uint32(1) != 0
-        return lax.cond(always, bits, lambda key: jnp.zeros(shape, np.uint32), key)
-
-    return once
+    # else the backward pass computes them once more
+    return lambda key: computed_once(bits, jax.random.key_data(key)[1], key)

@@ -16,6 +16,7 @@ from jax.extend.core import JaxprEqn
 from kohort.cohort.rewrite import Replacement
 
 LANES = 64  # partial sums kept side by side; four AVX-512 registers of float32
+IN_ONE_GO = 32  # rows; XLA sums more of them in windows, fewer number after number
 MANY = 2**14  # numbers; fewer are summed in no time
 
 
@@ -32,14 +33,17 @@ def large_sum(equation: JaxprEqn) -> Replacement | None:
 
     if len(axes) == array.ndim and array.size >= 8 * LANES and not array.size % LANES:
         return lambda x: added(_apart(added(x.reshape(-1, LANES), (0,))), (0,))
-    if array.ndim >= 3 and axes == tuple(range(array.ndim - 1)) and array.size >= MANY and array.shape[0] > 1:
-        return lambda x: added(_apart(added(x, (0,))), axes[:-1])
+    if array.ndim >= 3 and axes == tuple(range(array.ndim - 1)) and array.size >= MANY:
+        return lambda x: added(_apart(added(_by_rows(x), (0,))), (0,))
     return None
 
 
-def channel_sums(x: Any) -> Any:
-    """The sums over all axes but the last."""
-    return _apart(x.sum(0)).sum(tuple(range(x.ndim - 2)))
+def _by_rows(x: Any) -> Any:
+    """The same numbers as (rows, what is left of each, channels), of more rows than XLA would sum in one go."""
+    axes = 1
+    while axes < x.ndim - 1 and np.prod(x.shape[:axes]) <= IN_ONE_GO:
+        axes += 1
+    return x.reshape(int(np.prod(x.shape[:axes])), -1, x.shape[-1])
 
 
 def _apart(partial: Any) -> Any:
