@@ -8,7 +8,8 @@ import keras
 from kohort.cohort.capture import Traced
 from kohort.cohort.program import SharedSteps
 from kohort.cohort.reasons import in_words
-from kohort.cohort.unify import Different
+from kohort.cohort.unify import Different, unify
+from kohort.runtime import garbage_collection_paused
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ def groups_of(traced: Sequence[Traced], names: Sequence[str], models: Sequence[k
         names: The recipes' names, for the reasons.
         models: The recipes' models, for the reasons.
     """
+    with garbage_collection_paused():
+        return _groups(traced, names, models)
+
+
+def _groups(traced: Sequence[Traced], names: Sequence[str], models: Sequence[keras.Model]) -> list[Group]:
     together: list[list[int]] = []
     reasons: list[list[str]] = []
     for position, recipe in enumerate(traced):
@@ -71,4 +77,6 @@ def _compare(own: Traced, other: Traced) -> None:
         raise Different("their training states hold different numbers of arrays")
     if [columns.shapes for columns in own.columns] != [columns.shapes for columns in other.columns]:
         raise Different("their logs have different shapes")
-    SharedSteps.of([own, other])
+    for steps, others in ((own.train, other.train), (own.test, other.test)):
+        for size, step in steps.items():
+            unify([step.jaxpr, others[size].jaxpr])

@@ -1,11 +1,13 @@
 """Passes over data: whole epochs in one call, or batch by batch, for some or all members of a population."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from kohort.cohort.arrays import Arrays
+from kohort.cohort.kept_programs import kept_program
 from kohort.cohort.population import Population
 from kohort.cohort.program import NORMS, Part, Shared, SharedSteps, batches_program, epochs_program
 
@@ -101,15 +103,16 @@ class WholeEpochs:
 
     def _program(self, part: Part) -> Any:
         if part not in self._compiled:
-            self._compiled[part] = epochs_program(
-                self.steps,
-                self.population.spread,
-                self.epochs,
-                own_held_out=self.held_out is not None,
-                part=part,
-                sometimes=self.sometimes,
-                norms=self._measures,
-            )
+            spread = self.population.spread
+            options = {
+                "own_held_out": self.held_out is not None,
+                "part": part,
+                "sometimes": self.sometimes,
+                "norms": self._measures,
+            }
+            kind = ("epochs", spread.where, self.epochs, *options.values())
+            make = partial(epochs_program, self.steps, spread, self.epochs, **options)
+            self._compiled[part] = kept_program(kind, self.steps, make)
         return self._compiled[part]
 
 
@@ -207,9 +210,9 @@ class Batches:
     def _program(self, steps: SharedSteps, size: int, training: bool, own_rows: bool) -> Any:
         key = (id(steps), size, training, own_rows)
         if key not in self._compiled:
-            self._compiled[key] = batches_program(
-                steps, self.population.spread, size, training=training, own_rows=own_rows
-            )
+            spread = self.population.spread
+            make = partial(batches_program, steps, spread, size, training=training, own_rows=own_rows)
+            self._compiled[key] = kept_program(("batches", spread.where, *key[1:]), steps, make)
         return self._compiled[key]
 
     def _shared(self, data: Arrays, training: bool) -> Shared:

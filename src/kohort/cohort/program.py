@@ -169,6 +169,11 @@ class Spread:
     plan: Plan
 
     @property
+    def where(self) -> tuple[Any, ...]:
+        """What of the plan decides a program."""
+        return self.plan.devices, self.plan.layout
+
+    @property
     def mesh(self) -> Mesh:
         """The devices."""
         return Mesh(np.array(self.plan.devices), (MEMBERS,))
