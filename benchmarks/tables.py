@@ -1,4 +1,4 @@
-"""Writes the README's table of verdicts from the committed results of `benchmarks/verdicts.py`.
+"""Writes the README's tables from committed results: verdicts of `benchmarks/verdicts.py`, speed of `benchmarks.speed`.
 
 python -m benchmarks.tables
 """
@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.speed import table as speed
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "verdicts"
 PAGE = ROOT / "README.md"
-BEGIN, END = "<!-- verdicts -->\n", "<!-- /verdicts -->"
 ORDER = ("digits", "wdbc", "credit_g", "mnist1d", "adult")
 
 
@@ -46,7 +47,7 @@ def row(result: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def section() -> str:
+def verdicts() -> str:
     results = [json.loads((RESULTS / f"{name}.json").read_text("utf-8")) for name in ORDER]
     names = [list(results[0]["recipes"])[i] for i in (1, 2, 3)]
     heads = [
@@ -60,10 +61,13 @@ def section() -> str:
 
 
 def page() -> str:
-    """The README with its table made anew."""
+    """The README with its tables made anew."""
     text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}{section()}{END}{rest.split(END)[1]}"
+    for name, section in (("verdicts", verdicts()), ("speed", speed.section())):
+        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, rest = text.split(begin)
+        text = f"{before}{begin}{section}{end}{rest.split(end)[1]}"
+    return text
 
 
 if __name__ == "__main__":

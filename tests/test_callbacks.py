@@ -12,8 +12,9 @@ import pytest
 from keras import layers
 
 import kohort
-from kohort.cohort import passes, train
+from kohort.cohort import passes
 from kohort.cohort.callbacks import copies
+from kohort.cohort.kept_programs import forget
 from kohort.errors import DataError, NotSupportedError
 from kohort.seeds import global_randomness
 from tests.networks import TEXTBOOK, small
@@ -71,6 +72,7 @@ def test_forty_members_stop_at_the_epoch_at_which_fit_stops_them(data: Arrays) -
         return [callbacks.EarlyStopping("val_loss", patience=5, min_delta=1e-3, restore_best_weights=True)]
 
     recipes = {"none": partial(build, 0.0), "dropout": build}
+    forget()
     with Compilations() as compiled:
         runs = kohort.fit(recipes, *data, seeds=20, callbacks=make(), **{**OPTIONS, "epochs": 120})
     assert compiled.names.count("jit(train_cohort)") == 2  # one for each recipe: stopped members cause no other
@@ -372,19 +374,16 @@ def test_members_share_the_data_that_a_callback_holds(data: Arrays) -> None:
 
 
 @pytest.mark.slow
-def test_members_that_stop_while_others_are_vectorised_beside_them(
-    data: Arrays, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The layout of accelerators, on CPU: who has stopped stays as it is, and whoever goes on equals `fit`."""
-    plan_for = train.plan_for
-    monkeypatch.setattr(train, "plan_for", lambda *a, **k: plan_for(*a, **k, layout="vmap"))
+@pytest.mark.parametrize("at_once", [2, 5])
+def test_members_that_stop_while_others_are_vectorised_beside_them(data: Arrays, at_once: int) -> None:
+    """Who has stopped stays as it is, and whoever goes on equals `fit`."""
 
     def make() -> list[Any]:
         return [callbacks.EarlyStopping("val_accuracy", mode="max", min_delta=0.03), BatchByBatch()]
 
     with pytest.warns(UserWarning, match="acts at each batch"):
-        runs = kohort.fit(build, *data, seeds=5, callbacks=make(), **OPTIONS)
-    epochwise = kohort.fit(build, *data, seeds=5, callbacks=make()[:1], **OPTIONS)
+        runs = kohort.fit(build, *data, seeds=5, callbacks=make(), at_once=at_once, **OPTIONS)
+    epochwise = kohort.fit(build, *data, seeds=5, callbacks=make()[:1], at_once=at_once, **OPTIONS)
     assert len({len(run.epoch) for run in epochwise.values()}) > 1
     for seed in (0, 4):
         assert_equal(runs[seed], by_fit(make, data, seed))

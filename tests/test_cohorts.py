@@ -10,6 +10,7 @@ import pytest
 from keras import layers
 
 import kohort
+from kohort.cohort.kept_programs import forget
 from tests.networks import TEXTBOOK, small
 from tests.test_equality import build_small, largest_gap, twelve
 
@@ -51,6 +52,7 @@ class Compilations(logging.Handler):
 
 def test_twelve_strengths_compile_one_training_program(one_hot: Arrays) -> None:
     recipes = {name: build_small(options) for name, options in twelve().items()}
+    forget()
     with Compilations() as compiled:
         runs = kohort.fit(recipes, *one_hot, seeds=2, epochs=4, validation_split=0.25, verbose=0)
     assert compiled.names.count("jit(train_cohort)") == 1
@@ -59,12 +61,33 @@ def test_twelve_strengths_compile_one_training_program(one_hot: Arrays) -> None:
     assert len({run.history["loss"][-1] for run in runs.values()}) == 24
 
 
+def test_what_was_compiled_in_this_process_serves_the_next_call(one_hot: Arrays) -> None:
+    def trained(seeds: range, **options: Any) -> tuple[int, Any]:
+        build = {"none": lambda: small(), "decayed": lambda: small(**options)}
+        with Compilations() as compiled:
+            runs = kohort.fit(build, *one_hot, seeds=seeds, epochs=2, validation_split=0.25, verbose=0)
+        return compiled.names.count("jit(train_cohort)"), runs
+
+    forget()
+    assert trained(range(2), weight_decay=0.1)[0] == 1
+    count, again = trained(range(5, 7), weight_decay=0.3)
+    assert count == 0  # other seeds, and another number where the recipes differ
+    assert trained(range(2), learning_rate=0.02)[0] == 1  # they differ in another place
+    forget()
+    count, fresh = trained(range(5, 7), weight_decay=0.3)
+    assert count == 1
+    for key, run in fresh.items():
+        assert run.history == again[key].history
+        assert largest_gap(run.weights, again[key].weights) == 0.0
+
+
 def test_two_programs_where_more_than_numbers_differ_and_why(one_hot: Arrays) -> None:
     recipes = {
         "plain": lambda: small(),
         "wide": lambda: small(width=20),
         "decayed": lambda: small(weight_decay=0.1),
     }
+    forget()
     with Compilations() as compiled:
         runs = kohort.fit(recipes, *one_hot, seeds=1, verbose=0)
     assert compiled.names.count("jit(train_cohort)") == 2
@@ -154,14 +177,15 @@ def test_recipes_in_another_order_give_the_same(one_hot: Arrays) -> None:
         assert largest_gap(one[key].weights, other[key].weights) <= 1e-6
 
 
-def test_members_vectorised_equal_members_mapped(digits: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The layout of accelerators, on CPU: equal to rounding."""
-    import kohort.cohort.train as train
-
-    mapped = kohort.fit(TEXTBOOK, *digits, seeds=3, epochs=2, validation_split=0.2, verbose=0)
-    plan_for = train.plan_for
-    monkeypatch.setattr(train, "plan_for", lambda *a, **k: plan_for(*a, **k, layout="vmap"))
-    vectorised = kohort.fit(TEXTBOOK, *digits, seeds=3, epochs=2, validation_split=0.2, verbose=0)
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("at_once", [2, 3, 12])
+def test_members_vectorised_equal_members_mapped(digits: Arrays, at_once: int, devices: int) -> None:
+    """In groups, the last of which is not full, or all of a device's members, as on accelerators: to rounding."""
+    options: dict[str, Any] = {"seeds": 5, "epochs": 2, "validation_split": 0.2, "verbose": 0}
+    mapped = kohort.fit(TEXTBOOK, *digits, **options)
+    vectorised = kohort.fit(TEXTBOOK, *digits, **options, at_once=at_once, devices=devices)
+    assert {"at once" in run.plan for run in mapped.values()} == {False}
+    assert {"at once" in run.plan for run in vectorised.values()} == {True}
     for key, run in mapped.items():
         np.testing.assert_allclose(run.history["val_loss"], vectorised[key].history["val_loss"], atol=1e-5)
         assert largest_gap(run.weights, vectorised[key].weights) <= 1e-5

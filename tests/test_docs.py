@@ -22,7 +22,7 @@ def test_every_subject_is_in_the_table_once() -> None:
     assert all(subject.why for subject in SUBJECTS if subject.status != "same" or subject.tolerance != 1e-5)
 
 
-def test_the_table_of_verdicts_is_that_of_the_last_results() -> None:
+def test_the_readmes_tables_are_those_of_the_last_results() -> None:
     assert tables.PAGE.read_text("utf-8") == tables.page(), "run python -m benchmarks.tables"
 
 

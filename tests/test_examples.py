@@ -1,6 +1,5 @@
 """The examples run as they stand, and say what they promise; so does the README's."""
 
-import json
 import os
 import re
 import subprocess
@@ -42,12 +41,3 @@ def test_the_readmes_example_runs() -> None:
     assert re.search(r"<60 runs of 3 recipes .* 0\.[89]\d+ <Sequential", said)
     assert "3 members beside fit: every member is what fit gives." in said
     assert re.search(r"batchnorm(:| helps| hurts| ).*, 357 test rows\)|batchnorm: .*settle this", said)
-
-
-def test_the_readmes_speed_is_the_benchmarks_last_result() -> None:
-    measured = json.loads((ROOT / "benchmarks" / "results" / "comparison.json").read_text("utf-8"))
-    readme = (ROOT / "README.md").read_text("utf-8")
-    for ratio in measured["times faster than"].values():
-        assert f"| {ratio['median']} times (" in readme
-    seconds = sorted(measured["seconds"]["kohort"])[len(measured["seconds"]["kohort"]) // 2]
-    assert f"{seconds:.1f} s against" in readme

@@ -16,7 +16,7 @@ def test_members_are_shared_out_over_all_devices() -> None:
     assert plan.per_device == 3
     counts, slots = plan.active(range(5))
     assert counts.tolist() == [3, 2]
-    assert slots.tolist() == [0, 1, 2, 0, 1, 0]  # the last slot of the second device idles
+    assert slots.tolist() == [0, 1, 2, 0, 1, 2]  # the last slot of the second device idles
 
 
 def test_only_those_wanted_train() -> None:
@@ -42,9 +42,18 @@ def test_orders_of_a_call_are_bounded() -> None:
 
 
 def test_members_are_mapped_on_cpu_unless_told_otherwise() -> None:
-    assert plan_for(3, 1, 10).layout == "map"
-    assert plan_for(3, 1, 10, layout="vmap").layout == "vmap"
+    assert plan_for(3, 1, 10).at_once == 1
+    assert plan_for(3, 1, 10, at_once=2).at_once == 2
+    assert plan_for(3, 1, 10, at_once=99).at_once == 2  # as many as a device has
     assert plan_for(3, 1, 10).active(range(3))[0].dtype == np.int32
+
+
+def test_whole_groups_have_slots_and_those_that_idle_come_last() -> None:
+    plan = plan_for(10, 1, 10, at_once=4)
+    assert plan.per_device == 8
+    counts, slots = plan.active([1, 3, 4, 9])
+    assert counts.tolist() == [3, 1]
+    assert slots.reshape(2, 8).tolist() == [[1, 3, 4, 0, 2, 5, 6, 7], [1, 0, 2, 3, 4, 5, 6, 7]]
 
 
 def test_members_that_go_on_are_shared_out_anew_and_keep_their_states() -> None:

@@ -51,7 +51,11 @@ def test_a_study_is_shown(made: Any, capsys: pytest.CaptureFixture[str]) -> None
         if name in ("data", "fingerprint", "rows", "network", "training", "recipes", "devices", "programs"):
             assert told["facts"][name] == value
     run("show", str(folder))
-    assert "generation: 1 of 1" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "generation: 1 of 1" in shown
+    assert told["plans"]
+    assert told["plans"] == result.runs.explain().splitlines()[: len(told["plans"])]
+    assert all(line in shown for line in told["plans"])
 
 
 def test_a_report_says_what_the_study_said(made: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ def test_a_study_in_a_folder_is_the_same_study(undisturbed: Any, tmp_path: Path,
     assert_same(again, undisturbed)
     assert len(trained) == 1
     assert again.runs.cohorts == undisturbed.runs.cohorts
+    assert again.runs.explain().startswith("none + l2 0.001: 6 runs: 2 of 2 cpu devices, one member after another")
+    assert all(f"{line}\n" in again.runs.explain() + "\n" for line in undisturbed.runs.explain().splitlines()[:2])
     x = MOONS.inputs(kohort.data.split(MOONS, 1, 32).train)
     model, other = again.runs["batchnorm", 1].model(), undisturbed.runs["batchnorm", 1].model()
     np.testing.assert_array_equal(model.predict(x, verbose=0), other.predict(x, verbose=0))

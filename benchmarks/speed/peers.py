@@ -21,6 +21,8 @@ class Peer:
         function: The function's name.
         arguments: Its arguments besides task and data.
         processes: How many processes share the seeds.
+        once: Whether it is timed in the first round only, since it takes long and is not close.
+        samples: Whether it takes runs one after another, so that some of many recipes stand for all.
         applies: Whether it can train a task.
     """
 
@@ -30,6 +32,8 @@ class Peer:
     function: str
     arguments: dict[str, Any] = field(default_factory=dict)
     processes: int = 1
+    once: bool = False
+    samples: bool = True
     applies: Callable[[Task], bool] = lambda task: True
 
     def call(self, task: Task, data: dict[str, Any]) -> dict[str, float]:
@@ -53,18 +57,23 @@ def _for_scikit(task: Task) -> bool:
 
 
 PEERS = {
-    "kohort": Peer("`kohort.fit`", "kohort", "keras_peers", "cohorts"),
+    "kohort": Peer("`kohort.fit`", "kohort", "keras_peers", "cohorts", samples=False),
     "study": Peer(
         "`kohort.Study`: splits by seed, diagnostics, a test of each run",
         "kohort",
         "keras_peers",
         "study",
+        samples=False,
         applies=lambda task: task.name == "digits-mlp",
     ),
-    "one device": Peer("`kohort.fit` on one device", "kohort", "keras_peers", "cohorts", {"devices": 1}),
-    "one member": Peer("(h) `kohort.fit`, one run a call", "kohort", "keras_peers", "one_at_a_time", applies=_few),
+    "one device": Peer(
+        "`kohort.fit` on one device", "kohort", "keras_peers", "cohorts", {"devices": 1}, once=True, samples=False
+    ),
+    "one member": Peer("(h) `kohort.fit`, one run a call", "kohort", "keras_peers", "one_at_a_time", once=True),
     "a": Peer("(a) build, compile, `fit`", "plain", "keras_peers", "loop"),
-    "b": Peer("(b) the same, 16 steps an execution", "plain", "keras_peers", "loop", {"steps_per_execution": 16}),
+    "b": Peer(
+        "(b) the same, 16 steps an execution", "plain", "keras_peers", "loop", {"steps_per_execution": 16}, once=True
+    ),
     "c": Peer("(c) compile once a recipe, reset, `fit`", "plain", "keras_peers", "loop", {"reuse": True}, applies=_few),
     "bc": Peer(
         "(b) and (c)",
@@ -72,14 +81,15 @@ PEERS = {
         "keras_peers",
         "loop",
         {"reuse": True, "steps_per_execution": 16},
+        once=True,
         applies=_few,
     ),
-    "d": Peer("(d) tf.keras: build, compile, `fit`", "tensorflow", "keras_peers", "loop", applies=_few),
+    "d": Peer("(d) tf.keras: build, compile, `fit`", "tensorflow", "keras_peers", "loop", once=True, applies=_few),
     "e, 1 thread": Peer("(e) PyTorch loop, one thread", "torch", "torch_peers", "loop", {"threads": 1}),
     "e, 2 threads": Peer("(e) PyTorch loop, two threads", "torch", "torch_peers", "loop", {"threads": 2}),
     "e, 2 processes": Peer(
         "(e) PyTorch loop, two processes", "torch", "torch_peers", "loop", {"threads": 1}, processes=2
     ),
-    "f": Peer("(f) `torch.func.vmap` over seeds", "torch", "torch_peers", "vectorised", applies=_plain),
+    "f": Peer("(f) `torch.func.vmap` over seeds", "torch", "torch_peers", "vectorised", once=True, applies=_plain),
     "g": Peer("(g) scikit-learn's MLPClassifier, no validation", "plain", "scikit_peer", "loop", applies=_for_scikit),
 }

@@ -121,6 +121,7 @@ class Run:
         callbacks: The run's own Keras callbacks, as its training left them.
         why_by_fit: Why the run was trained by plain `model.fit`; empty where it trained in a cohort.
         diagnostics: What was measured of weights, gradients and units; see `DIAGNOSTICS`. Empty where nothing was.
+        plan: How its cohort lay on the machine, in words; empty where `fit` trained it or nothing tells.
     """
 
     recipe: str
@@ -135,6 +136,7 @@ class Run:
     callbacks: tuple[Any, ...] = field(default=(), repr=False)
     why_by_fit: str = ""
     diagnostics: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    plan: str = field(default="", repr=False)
 
     @property
     def epoch(self) -> list[int]:
@@ -246,6 +248,22 @@ class Runs(Mapping[Key, Run], Generic[Key]):
     def of(self, recipe: str) -> list[Run]:
         """The runs of one recipe, in the order of the seeds."""
         return [run for run in self.values() if run.recipe == recipe]
+
+    def explain(self) -> str:
+        """How the runs were trained: for each cohort its recipes and how it lay on the machine; why there are several.
+
+        >>> print(runs.explain())  # doctest: +SKIP
+        none + l2: 40 runs: 2 of 2 cpu devices, one member after another on each: a member fits into a core's cache; …
+        """
+        lines = []
+        for names in self.cohorts:
+            own = [run for run in self.values() if run.recipe in names]
+            for plan in dict.fromkeys(run.plan for run in own):
+                count = sum(run.plan == plan for run in own)
+                lines.append(f"{' + '.join(names)}: {count} runs: {plan or 'trained before'}")
+        for run in {run.recipe: run for run in self.values() if run.why_by_fit}.values():
+            lines.append(f"{run.recipe}: by model.fit: {run.why_by_fit}")
+        return "\n".join([*lines, *self.separate])
 
     @property
     def epochs_planned(self) -> int:

@@ -55,6 +55,7 @@ class Request:
         course: Which epochs, and the callbacks.
         validation_batch_size: Rows of a batch of validation; as in training if None.
         devices: Train on at most so many.
+        at_once: Vectorise so many members on each; None: as many as suits the platform.
         stream: What is trained on instead of arrays; the arrays are then its first batch.
         validation_stream: What is validated on instead of arrays.
         plain: The arguments of `fit`, all but callbacks, for a recipe that no cohort can train and that is therefore
@@ -71,6 +72,7 @@ class Request:
     course: Course
     validation_batch_size: int | None = None
     devices: int | None = None
+    at_once: int | None = None
     stream: Stream | None = None
     validation_stream: Stream | None = None
     plain: Mapping[str, Any] | None = None
@@ -383,6 +385,7 @@ def _order(
         request.data,
         request.course,
         request.devices,
+        request.at_once,
         in_place,
         norms=request.diagnostics,
     )
@@ -489,4 +492,5 @@ def _run(
         first_epoch=result.epochs[0] if result.epochs else 0,
         callbacks=result.callbacks,
         diagnostics=measured(model, result),
+        plan=result.plan,
     )

@@ -79,6 +79,9 @@ def compare(
     diagnostics: Annotated[
         bool, typer.Option(help="Measure norms of weights and gradients, zeros and dead units of each run.")
     ] = True,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which recipes trained in one program, and how it lay on the machine.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no remarks, only the result.")] = False,
 ) -> None:
@@ -168,6 +171,8 @@ def compare(
         if result.ended:
             print(f"Seeds: {result.ended}.")
         print(f"{len(result.runs)} runs in {result.seconds:.1f} s. Report: {report}")
+    if explain:
+        print(result.runs.explain(), file=sys.stderr if as_json else sys.stdout)
 
 
 def _data(dataset: str, of_a_file: dict[str, Any]) -> Any:

@@ -70,12 +70,14 @@ def show(folder: Folder, generation: Generation = None, as_json: AsJson = False)
     if as_json:
         told = {"generation": study.generation, "generations": study.generations, "facts": study.facts()}
         failures = [asdict(failure) for failure in study.failures]
-        print(json.dumps(finite({"kohort_json": 1, **told, "recipes": rows, "failures": failures}), indent=2))
+        told |= {"recipes": rows, "failures": failures, "plans": study.runs.explain().splitlines()}
+        print(json.dumps(finite({"kohort_json": 1, **told}), indent=2))
         return
     for name, value in study.facts().items():
         print(f"{name}: {value}")
     print(f"generation: {study.generation} of {study.generations}\n")
     _print(rows)
+    print(study.runs.explain())
 
 
 def report(

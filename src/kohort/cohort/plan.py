@@ -1,19 +1,23 @@
-"""How a cohort is laid out on the machine: which devices, and members mapped or vectorised.
+"""How a cohort is laid out on the machine: which devices, and how many members at once on each.
 
 On CPU each device is one core and trains its members one after another: a member's weights and optimiser state fit
 in that core's cache, and its numbers do not depend, to the last bit, on who else is in the program. (They do depend in
-the last bits on whether there is one device or several: XLA compiles the program differently.) On an
-accelerator, where one small network cannot fill the chip, members are vectorised.
+the last bits on whether there is one device or several: XLA compiles the program differently.) On an accelerator, where
+one small network cannot fill the chip, members are vectorised, as many as memory holds.
+
+The choice follows from the platform and from memory alone. It was measured (`benchmarks/plans.py`): on CPU no other is
+more than a tenth faster but for networks of a few thousand weights, whose kernels take less time than starting them.
+There `at_once` helps by a tenth to a quarter, at the price of last bits that depend on the size of a cohort, so it is
+not chosen by itself. Measuring in each process would compile every candidate, which costs more than the wrong choice
+on all but the longest trainings, and would let noise decide about the last bits of a result.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
-
-Layout = Literal["map", "vmap"]
 
 ORDER_BYTES = 64 * 2**20  # row orders that one call may hold: 80 members x 1,152 rows x 180 epochs
 
@@ -24,28 +28,29 @@ class Plan:
 
     Attributes:
         devices: JAX devices; each trains a share of the members.
-        layout: `"map"`: one member after another on each device; `"vmap"`: all of a device's members at once.
+        at_once: Members that a device vectorises; 1: one after another.
         members: How many members there are.
         epochs_per_call: The most epochs that one call of the program trains.
         reason: Why, in words.
     """
 
     devices: tuple[Any, ...]
-    layout: Layout
+    at_once: int
     members: int
     epochs_per_call: int
     reason: str
 
     @property
     def per_device(self) -> int:
-        """Slots for members on each device; the last device may leave some empty."""
-        return -(-self.members // len(self.devices))
+        """Slots for members on each device, whole groups of those at once; some may stay empty."""
+        share = -(-self.members // len(self.devices))
+        return -(-share // self.at_once) * self.at_once
 
     def active(self, wanted: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Who trains: for each device how many, and which of its slots, the active ones first.
+        """Who trains: for each device how many, and all of its slots, the active ones first.
 
         Args:
-            wanted: The members that go on training.
+            wanted: The slots whose members go on training.
 
         Returns:
             Counts, int32 (devices,), and slots, int32 (devices * per_device,).
@@ -53,13 +58,21 @@ class Plan:
         counts, slots = [], []
         for device in range(len(self.devices)):
             first = device * self.per_device
-            own = [member - first for member in wanted if first <= member < first + self.per_device]
+            own = [slot - first for slot in wanted if first <= slot < first + self.per_device]
             counts.append(len(own))
-            slots += own + [0] * (self.per_device - len(own))
+            slots += own + [slot for slot in range(self.per_device) if slot not in set(own)]
         return np.array(counts, np.int32), np.array(slots, np.int32)
 
 
-def plan_for(members: int, epochs: int, rows: int, *, devices: int | None = None, layout: Layout | None = None) -> Plan:
+def plan_for(
+    members: int,
+    epochs: int,
+    rows: int,
+    *,
+    devices: int | None = None,
+    at_once: int | None = None,
+    room: int | None = None,
+) -> Plan:
     """The plan for a cohort.
 
     Args:
@@ -67,15 +80,21 @@ def plan_for(members: int, epochs: int, rows: int, *, devices: int | None = None
         epochs: Epochs that will be trained.
         rows: Training rows.
         devices: Use this many devices instead of all.
-        layout: Use this layout instead of the one that suits the platform.
+        at_once: Vectorise so many members instead of as many as suits the platform.
+        room: For how many members at once a device has memory; None: for all.
     """
     found = jax.local_devices()
     # one per member at the most, since each device holds the data; but two where there are two, because XLA compiles
     # for one and for several differently, and a member's last bits should not depend on how many others there are
     used = found[: min(devices or len(found), max(members, 2))]
-    platform = found[0].platform
-    chosen = layout or ("map" if platform == "cpu" else "vmap")
+    share, platform = -(-members // len(used)), found[0].platform
+    if at_once is not None:
+        chosen, why = min(at_once, share), "as asked"
+    elif platform == "cpu":
+        chosen, why = 1, "each fits into a core's cache"
+    else:
+        chosen, why = min(share, max(1, room or share)), "one alone would not fill the chip"
     fitting = max(1, ORDER_BYTES // (4 * rows * members))
-    told = "one member after another on each" if chosen == "map" else "the members of each at once"
-    reason = f"{len(used)} of {len(found)} {platform} devices, {told}"
+    told = "one member after another on each" if chosen == 1 else f"{chosen} members at once on each"
+    reason = f"{len(used)} of {len(found)} {platform} devices, {told} ({why})"
     return Plan(tuple(used), chosen, members, min(epochs, fitting), reason)

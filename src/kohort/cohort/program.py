@@ -171,7 +171,7 @@ class Spread:
     @property
     def where(self) -> tuple[Any, ...]:
         """What of the plan decides a program."""
-        return self.plan.devices, self.plan.layout
+        return self.plan.devices, self.plan.at_once
 
     @property
     def mesh(self) -> Mesh:
@@ -194,11 +194,11 @@ class Spread:
             result: The shape of that array.
             name: What compilers and profilers call the program.
         """
+        at_once = self.plan.at_once
+        # on CPU groups of one size are gone through even if there is one, so that a member's last bits are the same
+        everyone = at_once == self.plan.per_device and self.plan.devices[0].platform != "cpu"
 
         def one_device(state: list, active: Any, slots: Any, own: Own, shared: Shared) -> tuple[list, Any]:
-            if self.plan.layout == "vmap":
-                return jax.vmap(one_member, in_axes=(0, 0, None))(state, own, shared)
-
             def slot(number: Any, carried: tuple[list, Any]) -> tuple[list, Any]:
                 states, results = carried
                 which = slots[number]
@@ -213,8 +213,26 @@ class Spread:
                 ]
                 return states, lax.dynamic_update_index_in_dim(results, row, which, 0)
 
+            def group(number: Any, carried: tuple[list, Any]) -> tuple[list, Any]:
+                states, results = carried
+                which = lax.dynamic_slice_in_dim(slots, number * at_once, at_once)
+
+                def theirs(array: Any) -> Any:
+                    return array.at[which].get(mode="promise_in_bounds", unique_indices=True)
+
+                def put(all_: Any, new: Any) -> Any:
+                    return all_.at[which].set(new, mode="promise_in_bounds", unique_indices=True)
+
+                # those that do not train have a count of 0 and stay as they are
+                state, rows = together([theirs(array) for array in states], jax.tree.map(theirs, own), shared)
+                return list(map(put, states, state)), put(results, rows)
+
+            together = jax.vmap(one_member, in_axes=(0, 0, None))
+            if everyone:
+                return together(state, own, shared)
             results = jnp.zeros((slots.shape[0], *result), jnp.float32)
-            return lax.fori_loop(0, active[0], slot, (state, results))
+            groups = (active[0] + at_once - 1) // at_once
+            return lax.fori_loop(0, groups, slot if at_once == 1 else group, (state, results))
 
         own, all_ = PartitionSpec(MEMBERS), PartitionSpec()
         program = jax.shard_map(

@@ -15,11 +15,12 @@ from kohort.cohort.callback_state import CannotBeKeptError
 from kohort.cohort.callbacks import MemberCallbacks, check_apart, copies, given, needs_of
 from kohort.cohort.capture import finalized
 from kohort.cohort.columns import Columns
+from kohort.cohort.cost import bytes_of, most_alive, operations
 from kohort.cohort.groups import Group
 from kohort.cohort.halfway import Halfway, Keeper, written
 from kohort.cohort.members import Member
 from kohort.cohort.passes import Batches, WholeEpochs
-from kohort.cohort.plan import plan_for
+from kohort.cohort.plan import Plan, plan_for
 from kohort.cohort.population import Population
 from kohort.cohort.program import NORMS
 from kohort.seeds import RowBatches
@@ -46,6 +47,7 @@ class Trained:
         callbacks: The member's own callbacks.
         stopped: Whether a callback ended its training.
         seconds: Its share of the seconds that its cohort took, by the epochs that it trained.
+        plan: How its cohort lay on the machine, in words.
         norms: After each epoch the L2 norm of its trainable weights, and of the gradients of the last batch, (epochs,
             2), NaN where not known; None where they were not measured.
     """
@@ -58,6 +60,7 @@ class Trained:
     stopped: bool = False
     seconds: float = 0.0
     norms: np.ndarray | None = None
+    plan: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ class Order:
         data: What they train on.
         course: Which epochs, and the callbacks.
         devices: Use at most so many devices; None: all.
+        at_once: Vectorise so many members; None: as many as suits the platform.
         in_place: Whether given models are trained in place.
         keeper: Keeps where the cohort stands now and then, but where a callback holds what cannot be kept.
         norms: Whether norms of weights and gradients are measured.
@@ -153,9 +157,34 @@ class Order:
     data: Data
     course: Course
     devices: int | None = None
+    at_once: int | None = None
     in_place: bool = False
     keeper: Keeper | None = None
     norms: bool = False
+
+
+def plan_of(order: Order) -> Plan:
+    """How a cohort is laid out on the machine."""
+    together = 1 if order.course.callbacks is not None else max(1, order.course.length)
+    rows, members = order.members[0].orders.rows, len(order.members)
+    return plan_for(members, together, rows, devices=order.devices, at_once=order.at_once)
+
+
+def memory_of(order: Order, plan: Plan) -> int:
+    """Bytes that a cohort takes while it trains, as an estimate from above.
+
+    The members' states three times (as they were built, on the devices, and on the way there), the data on the host
+    and on every device, the orders of the rows of one call twice, and what one step of those at work at once needs.
+    """
+    slots, devices = plan.per_device * len(plan.devices), len(plan.devices)
+    data = order.data
+    leaves = {id(leaf): leaf for own in (data.training, data.validation) if own for leaf in own.leaves}
+    steps = [*order.group.steps.train.values(), *order.group.steps.test.values()]
+    orders = 4 * slots * plan.epochs_per_call * order.members[0].orders.rows
+    working = devices * plan.at_once * max(most_alive(step.unified.jaxpr) for step in steps)
+    return (
+        3 * slots * bytes_of(order.members[0].state) + (1 + devices) * bytes_of(leaves.values()) + 2 * orders + working
+    )
 
 
 class CohortTraining:
@@ -172,8 +201,7 @@ class CohortTraining:
         self.heard = [self._callbacks_of(member) for member in members]
         check_apart([(own.recipe, own.seed, own.own) for own in self.heard if own])
         self.needs = needs_of([callback for own in self.heard if own for callback in own.own])
-        together = self.course.length if not any(self.heard) else 1
-        plan = plan_for(len(members), max(1, together), rows, devices=order.devices)
+        self.plan = plan = plan_of(order)
         self.population = Population(members, plan)
         data, steps = order.data, order.group.steps
         self.epochs = WholeEpochs(
@@ -207,6 +235,14 @@ class CohortTraining:
             self._run_chunks(progress)
         each = (time.perf_counter() - started) / max(1, sum(map(len, self.trained)))
         return [replace(result, seconds=each * len(result.epochs)) for result in self.results()]
+
+    @property
+    def told(self) -> str:
+        """How the cohort lies on the machine, in words."""
+        step = next(iter(self.order.group.steps.train.values()))
+        cost = f"{operations(step.unified.jaxpr) / 1e6:.3g} MFLOP a step and member"
+        memory = f"at most {memory_of(self.order, self.plan) / 2**20:,.0f} MiB"
+        return f"{self.plan.reason}; up to {self.plan.epochs_per_call} epochs a call; {cost}; {memory}"
 
     def results(self) -> list[Trained]:
         """The members as they are now."""
@@ -540,7 +576,8 @@ class CohortTraining:
         diverged_at = None if bad is None else epochs[bad]
         heard = tuple(own.own) if own else ()
         norms = np.array(self.norms[member], np.float32).reshape(-1, NORMS) if self.order.norms else None
-        return Trained(state, history, list(epochs), diverged_at, heard, self.stopped(member), norms=norms)
+        stopped, told = self.stopped(member), self.told
+        return Trained(state, history, list(epochs), diverged_at, heard, stopped, norms=norms, plan=told)
 
 
 def _padded(rows: Sequence[Sequence[np.ndarray]], epochs: int) -> np.ndarray:

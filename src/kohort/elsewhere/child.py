@@ -103,6 +103,7 @@ def _told(runs: Mapping[Any, Run], sender: Sender) -> tuple[list[Any], list[Any]
             "epochs": run.epoch,
             "first_epoch": run.first_epoch,
             "why_by_fit": run.why_by_fit,
+            "plan": run.plan,
         }
         for key, run in runs.items()
     ]

@@ -46,6 +46,7 @@ def fit(
     validation_batch_size: int | None = None,
     validation_freq: int | list[int] = 1,
     devices: int | None = None,
+    at_once: int | None = None,
     on_unsupported: Literal["raise", "fit"] = "raise",
 ) -> Any:
     """Trains recipes × seeds together, in a child process on JAX; else as `kohort.fitting.fit`, argument by argument.
@@ -77,6 +78,7 @@ def fit(
         validation_batch_size: Rows of a batch of validation; `batch_size` if None.
         validation_freq: Validate after every so many epochs, or after the epochs in this list, counted from 1.
         devices: Train on at most this many devices; all by default.
+        at_once: Vectorise so many members on each device; see `kohort.fit`.
         on_unsupported: `"raise"` or `"fit"`, by Keras on JAX, for a recipe that no cohort can train.
 
     Returns:
@@ -116,6 +118,7 @@ def fit(
         "validation_batch_size": validation_batch_size,
         "validation_freq": validation_freq,
         "devices": devices,
+        "at_once": at_once,
         "on_unsupported": on_unsupported,
     }
     batch = first_batch(data["x"], data["y"], data["sample_weight"], batch_size)
@@ -339,5 +342,6 @@ class _Trained:
             model,
             first_epoch=told["first_epoch"],
             why_by_fit=told["why_by_fit"],
+            plan=told["plan"],
         )
         return model, run

@@ -105,7 +105,7 @@ def keep(run: Run, cohort: Sequence[str], ended: str, weights: bool) -> Kept:
         "metric": run.test.metric,
         "higher": int(run.test.greater_is_better),
         "score": score if math.isfinite(score) else None,
-        "cohort": json.dumps(list(cohort)),
+        "cohort": json.dumps({"recipes": list(cohort), "plan": run.plan}),
         "weights": len(run.weights) if weights else 0,
         "weights_sha256": digest_of(run.weights) if weights else "",
     }
@@ -130,7 +130,14 @@ def revived(kept: Kept, record: Path, place: int) -> Run:
         first_epoch=told["first_epoch"],
         why_by_fit=told["why_by_fit"],
         diagnostics=dict(kept.diagnostics),
+        plan=cohort_of(kept)[1],
     )
+
+
+def cohort_of(kept: Kept) -> tuple[tuple[str, ...], str]:
+    """The recipes that trained in one program with a run, and how that lay on the machine; not known of old ones."""
+    told = json.loads(kept.columns["cohort"])
+    return (tuple(told["recipes"]), told["plan"]) if isinstance(told, dict) else (tuple(told), "")
 
 
 class StoredWeights(Sequence[np.ndarray]):

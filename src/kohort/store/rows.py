@@ -13,7 +13,7 @@ from kohort.errors import StudyError
 from kohort.run import Failure, Run
 from kohort.store.database import Database
 from kohort.store.identity import Identity
-from kohort.store.kept import COLUMNS, Kept, revived
+from kohort.store.kept import COLUMNS, Kept, cohort_of, revived
 from kohort.store.layout import RECORDS
 
 Key = tuple[str, int]
@@ -67,7 +67,7 @@ def stored_runs(database: Database, folder: Path, generation: int) -> Iterator[t
                 f"{database.path}: the rows of run {row.key} are damaged. Run the study again: it is read from its "
                 "record."
             )
-        yield row.key, revived(own, folder / RECORDS / row.record, row.place), tuple(json.loads(own.columns["cohort"]))
+        yield row.key, revived(own, folder / RECORDS / row.record, row.place), cohort_of(own)[0]
 
 
 def run_rows(database: Database, generation: int | None = None) -> Iterator[RunRow]:
