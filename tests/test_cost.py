@@ -12,6 +12,8 @@ from jax import lax
 from keras import layers
 
 import kohort
+from benchmarks.speed.networks import builder
+from benchmarks.speed.tasks import TASKS
 from kohort.cohort import memory, train
 from kohort.cohort.arrays import fit_arrays
 from kohort.cohort.capture import trace
@@ -111,3 +113,12 @@ def test_explained(digits: tuple[np.ndarray, np.ndarray]) -> None:
     assert "MFLOP a step and member; at most" in first
     assert why == runs.separate[0]
     assert plan_for(2, 1, 10).reason in first
+
+
+@pytest.mark.parametrize(
+    ("task", "recipe"), [("digits-mlp", "batchnorm"), ("mnist-cnn", "cnn"), ("mnist1d-cnn", "none")]
+)
+def test_the_benchmarks_count_the_same_operations(task: str, recipe: str) -> None:
+    network, batch = TASKS[task].recipes[recipe], 8
+    step = step_of(builder(network)(), np.zeros((16, *network.inputs), np.float32), batch)
+    assert operations(step) == network.flops(batch)
