@@ -15,6 +15,8 @@ ended.
 
 - `study.sqlite` says what was asked, what ran and how it came out; schema {VERSION}, described below. One process
   writes to it, any number may read it meanwhile.
+- `run.cohort` is `{{"recipes": […], "plan": "…"}}`: who trained in one program, and how that lay on the machine.
+  Earlier versions of Kohort kept the recipes alone, as a list.
 - `records/` holds a safetensors file for each cohort that has ended: its runs' weights, logs and outcomes, and in its
   header all else that is known of them, under a hash. From the records alone `study.sqlite` is made anew.
 - `checkpoints/` holds where the cohort in work stands, every half minute: states of all members, logs, callbacks, and

@@ -14,10 +14,11 @@ from keras import layers
 import kohort
 from benchmarks.speed.networks import builder
 from benchmarks.speed.tasks import TASKS
-from kohort.cohort import memory, train
+from kohort.cohort import memory, order
 from kohort.cohort.arrays import fit_arrays
 from kohort.cohort.capture import trace
 from kohort.cohort.cost import bytes_of, most_alive, operations
+from kohort.cohort.free_memory import SHARE, free_memory
 from kohort.cohort.plan import plan_for
 from tests.networks import TEXTBOOK
 
@@ -74,11 +75,11 @@ def test_a_cohort_that_would_not_fit_is_taken_apart_before_it_trains(
 ) -> None:
     needed: list[tuple[int, int]] = []
 
-    def noted(order: Any, plan: Any) -> int:
-        needed.append((len(order.members), memory_of(order, plan)))
+    def noted(asked: Any, plan: Any) -> int:
+        needed.append((len(asked.members), memory_of(asked, plan)))
         return needed[-1][1]
 
-    memory_of = train.memory_of
+    memory_of = order.memory_of
     options: dict[str, Any] = {"seeds": 6, "epochs": 2, "verbose": 0}
     whole = kohort.fit(TEXTBOOK["none"], *digits, **options)
     monkeypatch.setattr(memory, "memory_of", noted)
@@ -88,7 +89,7 @@ def test_a_cohort_that_would_not_fit_is_taken_apart_before_it_trains(
     by_size = dict(needed)
     assert by_size[2] < by_size[3] < by_size[6]
     needed.clear()
-    monkeypatch.setattr(memory, "free_memory", lambda: int(by_size[3] / memory.SHARE) + 1)
+    monkeypatch.setattr(memory, "free_memory", lambda: int(by_size[3] / SHARE) + 1)
     halves = kohort.fit(TEXTBOOK["none"], *digits, **options)
     assert [members for members, _ in needed] == [6, 3, 3]
     for seed, run in whole.items():
@@ -99,7 +100,7 @@ def test_a_cohort_that_would_not_fit_is_taken_apart_before_it_trains(
 
 
 def test_free_memory_is_known_here() -> None:
-    free = memory.free_memory()
+    free = free_memory()
     assert free is not None
     assert 2**26 < free < 2**50
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from kohort.cohort import members
 from kohort.cohort.arrays import fit_arrays
 from kohort.cohort.capture import Traced, state_of, trace
 from kohort.cohort.members import Recipients, Redraw, Training, build_member, keras_randomness_restored
@@ -89,6 +90,45 @@ def test_only_two_members_are_really_built() -> None:
     build, calls = count_builds(TEXTBOOK["dropout"])
     recipients(build, "dropout", range(30), training())
     assert len(calls) == 2
+
+
+class Doubled(layers.Layer):
+    def call(self, inputs: Any) -> Any:
+        return 2 * inputs
+
+
+@pytest.mark.parametrize(
+    ("build", "traced"),
+    [
+        (TEXTBOOK["batchnorm"], 0),
+        (lambda: compiled(layers.Input((64,)), layers.Dropout(0.5), layers.Dense(4)), 0),
+        (lambda: compiled(layers.Input((64,)), Doubled()), 1),  # a configuration tells nothing of its code
+        (lambda: compiled(layers.Input((64,)), layers.Lambda(lambda x: 2 * x)), 1),
+        (lambda: compiled(layers.Input((64,)), layers.Dense(4, activation=lambda x: 2 * x)), 1),
+    ],
+)
+def test_a_second_build_is_traced_where_its_configuration_does_not_say_all(
+    build: Callable[[], keras.Model], traced: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    original = members.trace_step
+
+    def counted(*given: Any) -> Any:
+        calls.append(1)
+        return original(*given)
+
+    monkeypatch.setattr(members, "trace_step", counted)
+    recipients(build, "a", range(4), training())
+    assert len(calls) == traced
+
+
+def test_configurations_tell_numbers_and_leave_names_out() -> None:
+    def build(rate: float) -> keras.Model:
+        return compiled(layers.Input((64,)), layers.Dropout(rate), layers.Dense(4))
+
+    texts = [members.configuration(build(rate)) for rate in (0.5, 0.5, 0.4)]
+    assert texts[0] is not None
+    assert texts[0] == texts[1] != texts[2]
 
 
 def test_a_builder_that_draws_for_itself_is_really_built_for_each_seed() -> None:

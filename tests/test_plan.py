@@ -1,9 +1,12 @@
 """Which device trains whom."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
 
+from kohort.cohort import plan
 from kohort.cohort.members import Member
 from kohort.cohort.plan import ORDER_BYTES, plan_for
 from kohort.cohort.population import Population
@@ -46,6 +49,15 @@ def test_members_are_mapped_on_cpu_unless_told_otherwise() -> None:
     assert plan_for(3, 1, 10, at_once=2).at_once == 2
     assert plan_for(3, 1, 10, at_once=99).at_once == 2  # as many as a device has
     assert plan_for(3, 1, 10).active(range(3))[0].dtype == np.int32
+
+
+def test_accelerators_vectorise_as_many_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan.jax, "local_devices", lambda: [SimpleNamespace(platform="gpu")] * 2)
+    assert plan_for(10, 1, 10).at_once == 5
+    assert plan_for(10, 1, 10, room=3).at_once == 3
+    assert plan_for(10, 1, 10, room=3).per_device == 6
+    assert plan_for(10, 1, 10, room=0).at_once == 1
+    assert "2 of 2 gpu devices, 5 members at once on each" in plan_for(10, 1, 10).reason
 
 
 def test_whole_groups_have_slots_and_those_that_idle_come_last() -> None:

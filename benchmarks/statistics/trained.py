@@ -22,9 +22,9 @@ from sklearn.datasets import make_classification
 from benchmarks.statistics.record import record, shown
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.members import Training
+from kohort.cohort.order import Course, Data
 from kohort.cohort.outcomes import measure
 from kohort.cohort.predict import predict
-from kohort.cohort.train import Course, Data
 from kohort.progress import silent
 from kohort.recipes.recipe import Recipe
 from kohort.run import Run

@@ -13,8 +13,8 @@ from kohort.cohort.callbacks import copies
 from kohort.cohort.capture import check_can_train, check_compiled
 from kohort.cohort.groups import obstacle
 from kohort.cohort.members import Training, build_member, keras_randomness_restored
+from kohort.cohort.order import Course, Data
 from kohort.cohort.reasons import in_words
-from kohort.cohort.train import Course, Data
 from kohort.errors import DataError
 from kohort.fitting import fit
 from kohort.recipes.recipe import as_recipes

@@ -11,8 +11,8 @@ import numpy as np
 
 from kohort.cohort.arrays import Arrays, fit_arrays, validation_arrays
 from kohort.cohort.members import Training
+from kohort.cohort.order import Course, Data
 from kohort.cohort.streams import Stream, is_stream
-from kohort.cohort.train import Course, Data
 from kohort.errors import DataError, NotSupportedError
 from kohort.progress import Bar, silent
 from kohort.recipes.recipe import Recipe, as_recipes

@@ -33,9 +33,10 @@ from kohort.cohort.members import (
     keras_randomness_restored,
 )
 from kohort.cohort.memory import lack_of_memory, trained_in_parts
+from kohort.cohort.order import Course, Data, Order
 from kohort.cohort.streaming import train_on_stream
 from kohort.cohort.streams import Stream
-from kohort.cohort.train import Course, Data, Order, Trained
+from kohort.cohort.train import Trained
 from kohort.errors import NotSupportedError, RecipeError
 from kohort.progress import Counter, Listener
 from kohort.recipes.misfit import misfit

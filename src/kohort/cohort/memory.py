@@ -3,13 +3,12 @@
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 
-from kohort.cohort.train import CohortTraining, Order, Progress, Trained, memory_of, plan_of
-
-SHARE = 0.8  # of the memory that is free; the rest is for what the estimate does not know
+from kohort.cohort.free_memory import SHARE, free_memory
+from kohort.cohort.order import Order, memory_of, plan_of
+from kohort.cohort.train import CohortTraining, Progress, Trained
 
 GiveUp = Callable[[str, int, str], None]
 """Told of a member for which memory does not suffice even alone: its recipe, its seed, and what was said."""
@@ -84,40 +83,6 @@ def _is_too_large(order: Order) -> bool:
     """Whether a cohort will probably not fit in memory."""
     limit = free_memory()
     return limit is not None and memory_of(order, plan_of(order)) > SHARE * limit
-
-
-def free_memory() -> int | None:
-    """Bytes that a cohort may take: of an accelerator's memory, or of the machine's within the limits of a container.
-
-    None where nothing tells.
-    """
-    told = jax.local_devices()[0].memory_stats()
-    if told and "bytes_limit" in told:
-        return jax.local_device_count() * (told["bytes_limit"] - told.get("bytes_in_use", 0))
-    found = [_available(Path("/proc/meminfo"))]
-    for root, most, used in (
-        ("/sys/fs/cgroup", "memory.max", "memory.current"),
-        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-    ):
-        limit, taken = _number(Path(root) / most), _number(Path(root) / used)
-        found.append(None if limit is None else limit - (taken or 0))
-    return min((value for value in found if value is not None), default=None)
-
-
-def _available(meminfo: Path) -> int | None:
-    try:
-        lines = meminfo.read_text("ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
-
-
-def _number(path: Path) -> int | None:
-    try:
-        text = path.read_text("ascii").strip()
-    except OSError:
-        return None
-    return int(text) if text.isdigit() else None
 
 
 def halves(order: Order) -> list[Order]:

@@ -93,7 +93,7 @@ def plan_for(
     elif platform == "cpu":
         chosen, why = 1, "each fits into a core's cache"
     else:
-        chosen, why = min(share, max(1, room or share)), "one alone would not fill the chip"
+        chosen, why = min(share, share if room is None else max(1, room)), "one alone would not fill the chip"
     fitting = max(1, ORDER_BYTES // (4 * rows * members))
     told = "one member after another on each" if chosen == 1 else f"{chosen} members at once on each"
     reason = f"{len(used)} of {len(found)} {platform} devices, {told} ({why})"

@@ -7,9 +7,10 @@ import numpy as np
 
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.capture import trace
+from kohort.cohort.order import Order
 from kohort.cohort.program import SharedSteps
 from kohort.cohort.streams import Stream, chunks, shape_of
-from kohort.cohort.train import CohortTraining, Order, Progress, Trained, warn_of_the_pace
+from kohort.cohort.train import CohortTraining, Progress, Trained, warn_of_the_pace
 from kohort.errors import NotSupportedError
 
 BYTES_PER_CALL = 8 * 2**20  # of a stream's batches; two calls' worth are in memory at a time

@@ -3,24 +3,20 @@
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
 
-from kohort.cohort.arrays import Arrays
 from kohort.cohort.callback_state import CannotBeKeptError
 from kohort.cohort.callbacks import MemberCallbacks, check_apart, copies, given, needs_of
 from kohort.cohort.capture import finalized
 from kohort.cohort.columns import Columns
-from kohort.cohort.cost import bytes_of, most_alive, operations
-from kohort.cohort.groups import Group
-from kohort.cohort.halfway import Halfway, Keeper, written
+from kohort.cohort.halfway import Halfway, written
 from kohort.cohort.members import Member
+from kohort.cohort.order import Order, in_words, plan_of
 from kohort.cohort.passes import Batches, WholeEpochs
-from kohort.cohort.plan import Plan, plan_for
 from kohort.cohort.population import Population
 from kohort.cohort.program import NORMS
 from kohort.seeds import RowBatches
@@ -61,130 +57,6 @@ class Trained:
     seconds: float = 0.0
     norms: np.ndarray | None = None
     plan: str = ""
-
-
-@dataclass(frozen=True)
-class Data:
-    """What a call trains on.
-
-    Attributes:
-        training: The arrays that training rows are picked from.
-        validation: The arrays that validation rows are picked from, or None.
-        training_rows: For each member, which rows it trains on, (members, rows); None: all, in their order.
-        validation_rows: For each member, which rows it validates on; None: all.
-    """
-
-    training: Arrays
-    validation: Arrays | None
-    training_rows: np.ndarray | None = None
-    validation_rows: np.ndarray | None = None
-
-    @property
-    def validation_of_a_member(self) -> Arrays | None:
-        """As many validation rows as each member has, for tracing."""
-        if self.validation is None or self.validation_rows is None:
-            return self.validation
-        return self.validation.picked(self.validation_rows[0])
-
-    def of(self, members: Sequence[int]) -> "Data":
-        """The same for some of the members."""
-        picked = list(members)
-        return replace(
-            self,
-            training_rows=None if self.training_rows is None else self.training_rows[picked],
-            validation_rows=None if self.validation_rows is None else self.validation_rows[picked],
-        )
-
-
-@dataclass(frozen=True)
-class Course:
-    """Which epochs are trained and what happens between them; the arguments of `fit` of these names.
-
-    Attributes:
-        epochs: The number of the last epoch.
-        initial_epoch: The number of the first, from 0.
-        validation_freq: Validate after every so many epochs, or after these (counted from 1).
-        steps_per_epoch: Batches of an epoch; None: as many as there are.
-        callbacks: Keras callbacks, copied for each member, or a function of (recipe, seed) that makes them.
-        params: What callbacks learn of the training: `epochs`, `steps`, `verbose`.
-        data: The user's arrays, which are not copied where a callback holds them.
-    """
-
-    epochs: int
-    initial_epoch: int = 0
-    validation_freq: int | Sequence[int] = 1
-    steps_per_epoch: int | None = None
-    callbacks: Any = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    data: tuple[Any, ...] = ()
-
-    def validates(self, epoch: int) -> bool:
-        """Whether an epoch, counted from 0, ends with a validation."""
-        if isinstance(self.validation_freq, int):
-            return (epoch + 1) % self.validation_freq == 0
-        return epoch + 1 in self.validation_freq
-
-    @property
-    def length(self) -> int:
-        """How many epochs are trained."""
-        return max(0, self.epochs - self.initial_epoch)
-
-
-@dataclass(frozen=True)
-class Order:
-    """A group and who of it shall train, on what, for how long.
-
-    Attributes:
-        group: The shared steps.
-        members: The members; `Member.recipe` is a position in `group.recipes`.
-        models: One built model per recipe of the group.
-        names: The recipes' names.
-        logs: The logs of training and of validation, for each recipe.
-        data: What they train on.
-        course: Which epochs, and the callbacks.
-        devices: Use at most so many devices; None: all.
-        at_once: Vectorise so many members; None: as many as suits the platform.
-        in_place: Whether given models are trained in place.
-        keeper: Keeps where the cohort stands now and then, but where a callback holds what cannot be kept.
-        norms: Whether norms of weights and gradients are measured.
-    """
-
-    group: Group
-    members: Sequence[Member]
-    models: Sequence[keras.Model]
-    names: Sequence[str]
-    logs: Sequence[tuple[Columns, Columns]]
-    data: Data
-    course: Course
-    devices: int | None = None
-    at_once: int | None = None
-    in_place: bool = False
-    keeper: Keeper | None = None
-    norms: bool = False
-
-
-def plan_of(order: Order) -> Plan:
-    """How a cohort is laid out on the machine."""
-    together = 1 if order.course.callbacks is not None else max(1, order.course.length)
-    rows, members = order.members[0].orders.rows, len(order.members)
-    return plan_for(members, together, rows, devices=order.devices, at_once=order.at_once)
-
-
-def memory_of(order: Order, plan: Plan) -> int:
-    """Bytes that a cohort takes while it trains, as an estimate from above.
-
-    The members' states three times (as they were built, on the devices, and on the way there), the data on the host
-    and on every device, the orders of the rows of one call twice, and what one step of those at work at once needs.
-    """
-    slots, devices = plan.per_device * len(plan.devices), len(plan.devices)
-    data = order.data
-    leaves = {id(leaf): leaf for own in (data.training, data.validation) if own for leaf in own.leaves}
-    steps = [*order.group.steps.train.values(), *order.group.steps.test.values()]
-    orders = 4 * slots * plan.epochs_per_call * order.members[0].orders.rows
-    working = devices * plan.at_once * max(most_alive(step.unified.jaxpr) for step in steps)
-    return (
-        3 * slots * bytes_of(order.members[0].state) + (1 + devices) * bytes_of(leaves.values()) + 2 * orders + working
-    )
 
 
 class CohortTraining:
@@ -239,10 +111,7 @@ class CohortTraining:
     @property
     def told(self) -> str:
         """How the cohort lies on the machine, in words."""
-        step = next(iter(self.order.group.steps.train.values()))
-        cost = f"{operations(step.unified.jaxpr) / 1e6:.3g} MFLOP a step and member"
-        memory = f"at most {memory_of(self.order, self.plan) / 2**20:,.0f} MiB"
-        return f"{self.plan.reason}; up to {self.plan.epochs_per_call} epochs a call; {cost}; {memory}"
+        return in_words(self.order, self.plan)
 
     def results(self) -> list[Trained]:
         """The members as they are now."""

@@ -52,7 +52,7 @@ CREATE TABLE run (
   metric      TEXT NOT NULL,     -- what it was judged by on the test rows
   higher      INTEGER NOT NULL,  -- 1 if one wants the metric high, else 0
   score       REAL,              -- the metric on the test rows; NULL if not finite
-  cohort      TEXT NOT NULL,     -- JSON: the recipes in one program with it, and how that lay on the machine
+  cohort      TEXT NOT NULL,     -- JSON: the recipes that trained in one program with it
   weights     INTEGER NOT NULL,  -- how many arrays of weights its record holds
   weights_sha256 TEXT NOT NULL,  -- of these, in hexadecimal; empty where there are none
   record      TEXT NOT NULL REFERENCES record (file),  -- the file with its arrays

@@ -11,9 +11,9 @@ import numpy as np
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.halfway import Halfway
 from kohort.cohort.members import Training
+from kohort.cohort.order import Course, Data
 from kohort.cohort.outcomes import Measure
 from kohort.cohort.predict import predict
-from kohort.cohort.train import Course, Data
 from kohort.data.dataset import Dataset, Targets
 from kohort.data.splitting import Split, split
 from kohort.errors import DataError, RecipeError
