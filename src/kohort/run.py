@@ -256,7 +256,7 @@ class Runs(Mapping[Key, Run], Generic[Key]):
         none + l2: 40 runs: 2 of 2 cpu devices, one member after another on each: a member fits into a core's cache; …
         """
         lines = []
-        for names in self.cohorts:
+        for names in dict.fromkeys(self.cohorts):  # one that memory did not hold trained in parts
             own = [run for run in self.values() if run.recipe in names]
             for plan in dict.fromkeys(run.plan for run in own):
                 count = sum(run.plan == plan for run in own)

@@ -127,7 +127,7 @@ def plan_of(order: Order) -> Plan:
         return plan
     one = replace(plan, at_once=1)
     room = 1 + int((SHARE * free - memory_of(order, one)) / (len(plan.devices) * working_set(order)))
-    return plan_for(members, together, rows, devices=order.devices, room=max(1, room))
+    return plan_for(members, together, rows, devices=order.devices, room=room)
 
 
 def memory_of(order: Order, plan: Plan) -> int:

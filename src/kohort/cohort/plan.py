@@ -60,7 +60,7 @@ class Plan:
             first = device * self.per_device
             own = [slot - first for slot in wanted if first <= slot < first + self.per_device]
             counts.append(len(own))
-            slots += own + [slot for slot in range(self.per_device) if slot not in set(own)]
+            slots += [*own, *sorted(set(range(self.per_device)).difference(own))]
         return np.array(counts, np.int32), np.array(slots, np.int32)
 
 
@@ -93,7 +93,7 @@ def plan_for(
     elif platform == "cpu":
         chosen, why = 1, "each fits into a core's cache"
     else:
-        chosen, why = min(share, share if room is None else max(1, room)), "one alone would not fill the chip"
+        chosen, why = share if room is None else min(share, max(1, room)), "one alone would not fill the chip"
     fitting = max(1, ORDER_BYTES // (4 * rows * members))
     told = "one member after another on each" if chosen == 1 else f"{chosen} members at once on each"
     reason = f"{len(used)} of {len(found)} {platform} devices, {told} ({why})"

@@ -196,7 +196,7 @@ class Spread:
         """
         at_once = self.plan.at_once
         # on CPU groups of one size are gone through even if there is one, so that a member's last bits are the same
-        everyone = at_once == self.plan.per_device and self.plan.devices[0].platform != "cpu"
+        may_be_everyone = self.plan.devices[0].platform != "cpu"
 
         def one_device(state: list, active: Any, slots: Any, own: Own, shared: Shared) -> tuple[list, Any]:
             def slot(number: Any, carried: tuple[list, Any]) -> tuple[list, Any]:
@@ -228,7 +228,7 @@ class Spread:
                 return list(map(put, states, state)), put(results, rows)
 
             together = jax.vmap(one_member, in_axes=(0, 0, None))
-            if everyone:
+            if may_be_everyone and at_once == slots.shape[0]:
                 return together(state, own, shared)
             results = jnp.zeros((slots.shape[0], *result), jnp.float32)
             groups = (active[0] + at_once - 1) // at_once

@@ -73,7 +73,8 @@ class CohortTraining:
         self.heard = [self._callbacks_of(member) for member in members]
         check_apart([(own.recipe, own.seed, own.own) for own in self.heard if own])
         self.needs = needs_of([callback for own in self.heard if own for callback in own.own])
-        self.plan = plan = plan_of(order)
+        plan = plan_of(order)
+        self.told = in_words(order, plan)
         self.population = Population(members, plan)
         data, steps = order.data, order.group.steps
         self.epochs = WholeEpochs(
@@ -107,11 +108,6 @@ class CohortTraining:
             self._run_chunks(progress)
         each = (time.perf_counter() - started) / max(1, sum(map(len, self.trained)))
         return [replace(result, seconds=each * len(result.epochs)) for result in self.results()]
-
-    @property
-    def told(self) -> str:
-        """How the cohort lies on the machine, in words."""
-        return in_words(self.order, self.plan)
 
     def results(self) -> list[Trained]:
         """The members as they are now."""

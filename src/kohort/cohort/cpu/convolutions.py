@@ -70,7 +70,7 @@ class Convolution:
         dilation: Distances of cells of the kernel.
         groups: Groups of features.
         batch_groups: Groups of the batch, each with outputs of its own.
-        options: Precision and type of the result.
+        precision: As JAX has it.
     """
 
     lhs: tuple[int, ...]
@@ -85,7 +85,7 @@ class Convolution:
     dilation: tuple[int, ...]
     groups: int
     batch_groups: int
-    options: dict[str, Any]
+    precision: Any
 
     @classmethod
     def of(cls, equation: JaxprEqn) -> "Convolution":
@@ -113,7 +113,7 @@ class Convolution:
             dilation=tuple(given["rhs_dilation"]),
             groups=given["feature_group_count"],
             batch_groups=given["batch_group_count"],
-            options={"precision": given["precision"]},
+            precision=given["precision"],
         )
 
     @property
@@ -138,7 +138,7 @@ class Convolution:
         if self.batch_groups > 1:
             if self.lhs[0] == self.batch_groups and self._is_gradient:
                 return self.sums_of_products
-            return self.batch_group_by_group if self.batch_groups <= MOST_GROUPS else None
+            return self.group_by_group if self.batch_groups <= MOST_GROUPS else None
         if features == 1 and cells <= (MOST_CELLS_OF_ONE_CHANNEL if self.groups == 1 else MOST_CELLS):
             return self.cell_by_cell
         if self.groups > 1:
@@ -161,17 +161,13 @@ class Convolution:
         spatial = "WHD"[: self.axes][::-1]
         form = (f"N{spatial}C", f"{spatial}IO", f"N{spatial}C")
         return lax.conv_general_dilated(
-            lhs, rhs, self.strides, padding, apart, self.dilation, dimension_numbers=form, **self.options
+            lhs, rhs, self.strides, padding, apart, self.dilation, dimension_numbers=form, precision=self.precision
         )
 
     def group_by_group(self, lhs: Any, rhs: Any) -> Any:
-        """Each group of features as a convolution of its own."""
-        parts = zip(jnp.split(lhs, self.groups, -1), jnp.split(rhs, self.groups, -1), strict=True)
-        return jnp.concatenate([self.laid_out(*own) for own in parts], -1)
-
-    def batch_group_by_group(self, lhs: Any, rhs: Any) -> Any:
-        """Each group of the batch as a convolution of its own."""
-        parts = zip(jnp.split(lhs, self.batch_groups, 0), jnp.split(rhs, self.batch_groups, -1), strict=True)
+        """Each group of features, or of the batch, as a convolution of its own; there are never both."""
+        count, axis = (self.groups, -1) if self.groups > 1 else (self.batch_groups, 0)
+        parts = zip(jnp.split(lhs, count, axis), jnp.split(rhs, count, -1), strict=True)
         return jnp.concatenate([self.laid_out(*own) for own in parts], -1)
 
     def cell_by_cell(self, lhs: Any, rhs: Any) -> Any:
@@ -190,13 +186,8 @@ class Convolution:
 
     def one_product(self, lhs: Any, rhs: Any) -> Any:
         """The gradient of a kernel of one channel; here the features are the rows of a batch."""
-        rows = self._padded(jnp.moveaxis(lhs, (0, -1), (-1, 0)))[..., 0]  # (rows, cells …)
-        shifted = [
-            lax.slice(
-                rows, [0, *start], [rows.shape[0], *self._end(start, self.kernel, self.dilation)], [1, *self.dilation]
-            )
-            for start in self._starts()
-        ]
+        rows = self._padded(jnp.moveaxis(lhs, (0, -1), (-1, 0)))  # (rows, cells …, 1)
+        shifted = [self._under(rows, start, self.kernel, self.dilation) for start in self._starts()]
         slopes = jnp.moveaxis(rhs, -2, 0)  # (rows, cells …, outputs)
         product = jnp.stack(shifted).reshape(len(shifted), -1) @ slopes.reshape(-1, self.rhs[-1])
         return product.reshape(self.out)
@@ -233,12 +224,8 @@ class Convolution:
 
     def _under(self, padded: Any, start: Sequence[int], cells: Sequence[int], steps: Sequence[int]) -> Any:
         """The input from a place on: so many cells, so far apart; first axis and last are taken whole."""
-        end = self._end(start, cells, steps)
+        end = [first + (count - 1) * step + 1 for first, count, step in zip(start, cells, steps, strict=True)]
         return lax.slice(padded, [0, *start, 0], [padded.shape[0], *end, padded.shape[-1]], [1, *steps, 1])
-
-    @staticmethod
-    def _end(start: Sequence[int], cells: Sequence[int], steps: Sequence[int]) -> list[int]:
-        return [first + (count - 1) * step + 1 for first, count, step in zip(start, cells, steps, strict=True)]
 
 
 def _inverse(permutation: Sequence[int]) -> tuple[int, ...]:
