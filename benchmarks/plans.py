@@ -1,6 +1,6 @@
 """What other layouts would have taken: one device or all, one member after another or several at once.
 
-python benchmarks/plans.py [--data FOLDER]
+python -m benchmarks.plans [--data FOLDER]
 
 Each network trains with the layout that Kohort chooses and with others, in turn in one process, programs compiled
 before; the least of three counts. Ratios are to the fastest.
@@ -45,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     result: dict[str, dict[str, float]] = {}
     for name, (task, network, batch, seeds, epochs) in CASES.items():
-        if TASKS[task].name.startswith("mnist-") and options.data is None:
+        if task.startswith("mnist-") and options.data is None:
             continue
         data = load(TASKS[task], options.data)
         x, y = data["x"][:12_800], data["y"][:12_800]

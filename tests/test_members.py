@@ -11,6 +11,7 @@ import pytest
 from kohort.cohort import members
 from kohort.cohort.arrays import fit_arrays
 from kohort.cohort.capture import Traced, state_of, trace
+from kohort.cohort.configuration import configuration
 from kohort.cohort.members import Recipients, Redraw, Training, build_member, keras_randomness_restored
 from tests.networks import TEXTBOOK
 
@@ -126,7 +127,7 @@ def test_configurations_tell_numbers_and_leave_names_out() -> None:
     def build(rate: float) -> keras.Model:
         return compiled(layers.Input((64,)), layers.Dropout(rate), layers.Dense(4))
 
-    texts = [members.configuration(build(rate)) for rate in (0.5, 0.5, 0.4)]
+    texts = [configuration(build(rate)) for rate in (0.5, 0.5, 0.4)]
     assert texts[0] is not None
     assert texts[0] == texts[1] != texts[2]
 

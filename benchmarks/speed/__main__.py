@@ -17,9 +17,8 @@ import numpy as np
 
 from benchmarks.speed.job import written
 from benchmarks.speed.peers import PEERS, Peer
-from benchmarks.speed.tasks import TASKS, Task, load
+from benchmarks.speed.tasks import RESULTS, TASKS, Task, load
 
-RESULTS = Path(__file__).parents[1] / "results" / "speed"
 ROOT = Path(__file__).parents[2]
 SAMPLED = 4  # recipes that stand for many in a loop over runs
 PACKAGES = ("keras", "jax", "jaxlib", "numpy", "scikit-learn", "torch", "tensorflow", "tensorflow-cpu")

@@ -6,6 +6,7 @@ python -m benchmarks.speed.job PEER FOLDER, where FOLDER holds task.json and dat
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,6 @@ from benchmarks.speed.tasks import Network, Task
 
 def written(task: Task) -> str:
     """A task as JSON."""
-    from dataclasses import asdict
-
     return json.dumps(asdict(task))
 
 

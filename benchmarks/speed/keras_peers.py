@@ -1,7 +1,5 @@
 """Those who train with Keras: Kohort, and loops over `fit`. A job's result is seconds, cold and warm."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,20 +7,7 @@ import numpy as np
 
 from benchmarks.speed.networks import builder
 from benchmarks.speed.tasks import Task
-
-Seconds = dict[str, float]
-"""Of the whole task: `cold`, all compiling included, and `warm`, as it goes where this has been trained before."""
-
-
-def extrapolated(task: Task, one_seed: Callable[[int], None]) -> Seconds:
-    """A loop's seconds, from its first seeds: the first warms up, the mean of the others stands for the rest."""
-    seconds = []
-    for seed in range(task.timed):
-        started = time.perf_counter()
-        one_seed(seed)
-        seconds.append(time.perf_counter() - started)
-    further = sum(seconds[1:]) / (task.timed - 1)
-    return {"cold": seconds[0] + further * (task.seeds - 1), "warm": further * task.seeds}
+from benchmarks.speed.timing import Seconds, extrapolated, twice
 
 
 def options_of(task: Task, data: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -61,13 +46,11 @@ def cohorts(task: Task, data: dict[str, np.ndarray], *, devices: int | None = No
     import kohort
 
     builders = {name: builder(network) for name, network in task.recipes.items()}
-    seconds = []
-    for turn in range(2):
-        started = time.perf_counter()
-        seeds = range(turn * 1000, turn * 1000 + task.seeds)
-        kohort.fit(builders, data["x"], data["y"], seeds=seeds, devices=devices, **options_of(task, data))
-        seconds.append(time.perf_counter() - started)
-    return {"cold": seconds[0], "warm": seconds[1]}
+
+    def whole_task(turn: int) -> None:
+        kohort.fit(builders, data["x"], data["y"], seeds=_seeds(task, turn), devices=devices, **options_of(task, data))
+
+    return twice(whole_task)
 
 
 def one_at_a_time(task: Task, data: dict[str, np.ndarray]) -> Seconds:
@@ -85,11 +68,14 @@ def study(task: Task, data: dict[str, np.ndarray]) -> Seconds:
     """The textbook's comparison as `kohort compare digits` does it: splits by seed, diagnostics, a test of each run."""
     import kohort
 
-    dataset = kohort.data.named("digits")
-    seconds = []
-    for turn in range(2):
-        started = time.perf_counter()
-        seeds = range(turn * 1000, turn * 1000 + task.seeds)
-        kohort.Study(list(task.recipes), dataset, seeds=seeds, epochs=task.epochs, batch_size=task.batch).run(verbose=0)
-        seconds.append(time.perf_counter() - started)
-    return {"cold": seconds[0], "warm": seconds[1]}
+    dataset, recipes = kohort.data.named("digits"), list(task.recipes)
+
+    def whole_task(turn: int) -> None:
+        options = {"seeds": _seeds(task, turn), "epochs": task.epochs, "batch_size": task.batch}
+        kohort.Study(recipes, dataset, **options).run(verbose=0)
+
+    return twice(whole_task)
+
+
+def _seeds(task: Task, turn: int) -> range:
+    return range(turn * 1000, turn * 1000 + task.seeds)

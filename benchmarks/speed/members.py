@@ -14,16 +14,15 @@ import sys
 import time
 from datetime import date
 from importlib import metadata
-from pathlib import Path
 
-RESULTS = Path(__file__).parents[1] / "results" / "speed" / "members.json"
+from benchmarks.speed.tasks import RESULTS, TASKS, load
+
 NUMBERS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def job(members: int, epochs: int) -> dict[str, float]:
     import kohort
     from benchmarks.speed.networks import builder
-    from benchmarks.speed.tasks import TASKS, load
 
     task = TASKS["digits-mlp"]
     data = load(task, None)
@@ -71,7 +70,7 @@ def main() -> None:
         )
     versions = {package: metadata.version(package) for package in ("keras", "jax", "jaxlib", "numpy")}
     told = {"date": date.today().isoformat(), "versions": versions, "epochs": options.epochs, "members": found}
-    RESULTS.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    (RESULTS / "members.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

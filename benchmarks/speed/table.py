@@ -4,8 +4,7 @@ import json
 import statistics
 from typing import Any
 
-from benchmarks.speed.__main__ import RESULTS
-from benchmarks.speed.tasks import TASKS
+from benchmarks.speed.tasks import RESULTS, TASKS
 
 COLUMNS = {  # heading -> peers, of which the fastest counts
     "build, compile, `fit`": ("a", "b"),

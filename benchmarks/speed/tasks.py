@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+RESULTS = Path(__file__).parents[1] / "results" / "speed"
+
 
 @dataclass(frozen=True)
 class Network:

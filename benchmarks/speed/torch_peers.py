@@ -3,7 +3,6 @@
 Both do what `fit` does in an epoch: shuffled batches, the mean loss and accuracy, and both over the validation rows.
 """
 
-import time
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.speed.tasks import Network, Task
+from benchmarks.speed.timing import Seconds, extrapolated, twice
 
-Seconds = dict[str, float]
 ADAM = {"lr": 0.001, "eps": 1e-7}
 
 
@@ -112,15 +111,13 @@ def train(network: Network, data: list[torch.Tensor], task: Task) -> None:
 def loop(task: Task, data: dict[str, np.ndarray], threads: int) -> Seconds:
     """One run after another."""
     torch.set_num_threads(threads)
-    seconds = []
-    for seed in range(task.timed):
+
+    def one_seed(seed: int) -> None:
         torch.manual_seed(seed)
-        started = time.perf_counter()
         for network in task.recipes.values():
             train(network, tensors(network, data), task)
-        seconds.append(time.perf_counter() - started)
-    further = sum(seconds[1:]) / (task.timed - 1)
-    return {"cold": seconds[0] + further * (task.seeds - 1), "warm": further * task.seeds}
+
+    return extrapolated(task, one_seed)
 
 
 def vectorised(task: Task, data: dict[str, np.ndarray]) -> Seconds:
@@ -128,14 +125,13 @@ def vectorised(task: Task, data: dict[str, np.ndarray]) -> Seconds:
 
     BatchNorm keeps no running statistics here, which `vmap` cannot update: a little less work than the others do.
     """
-    seconds = []
-    for turn in range(2):
+
+    def whole_task(turn: int) -> None:
         torch.manual_seed(turn)
-        started = time.perf_counter()
         for network in task.recipes.values():
             _train_ensemble(network, tensors(network, data), task)
-        seconds.append(time.perf_counter() - started)
-    return {"cold": seconds[0], "warm": seconds[1]}
+
+    return twice(whole_task)
 
 
 def _train_ensemble(network: Network, data: list[torch.Tensor], task: Task) -> None:

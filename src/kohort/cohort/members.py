@@ -14,10 +14,7 @@ a step does, comparing configurations suffices, and saves a trace.
 """
 
 import copy
-import json
 import random
-import re
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +23,6 @@ from typing import Any
 import keras
 import numpy as np
 from keras.src.backend.common import global_state
-from keras.src.models.functional import Functional
 
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.capture import (
@@ -40,6 +36,7 @@ from kohort.cohort.capture import (
     trace_step,
     variables,
 )
+from kohort.cohort.configuration import configuration
 from kohort.cohort.initial import drawn, quick_initialisers
 from kohort.cohort.unify import Different, unify
 from kohort.errors import KohortError, NotSupportedError, RecipeError
@@ -248,29 +245,6 @@ class Recipients:
                 f"recipe {self.name!r} must build the same network under every seed. "
                 f"Got another under seed {seed}: {different}. Give each network a recipe of its own, or {OR_FIT}."
             )
-
-
-def configuration(model: keras.Model) -> str | None:
-    """All that decides a model's steps, as text; None where a configuration does not say all.
-
-    It does of sequential and functional models of Keras' own layers, losses, metrics and optimisers without functions
-    of the user's. Names are left out: Keras counts them on.
-    """
-    if type(model) not in (keras.Sequential, Functional):
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's, of how Keras converts its variables
-            warnings.simplefilter("error", UserWarning)  # Keras warns of what cannot be told, such as a lambda
-            text = json.dumps(keras.saving.serialize_keras_object(model), sort_keys=True)
-    except (TypeError, ValueError, NotImplementedError, UserWarning):
-        return None
-    modules = set(re.findall(r'"module": "([^"]*)"', text))
-    if any(module.split(".")[0] not in ("keras", "builtins") for module in modules):
-        return None
-    if re.search(r'"class_name": "(function|__lambda__|Lambda)"', text):
-        return None
-    return re.sub(r"_\d+", "", text)
 
 
 @dataclass(frozen=True)
