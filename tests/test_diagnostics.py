@@ -12,6 +12,7 @@ import kohort
 from kohort.cohort.diagnostics import histogram, shares_of_zeros
 from kohort.errors import KohortError
 from kohort.run import DIAGNOSTICS, WEIGHT_EDGES
+from kohort.study.answers import answers
 
 MOONS = kohort.data.moons()
 layers = keras.layers
@@ -37,7 +38,8 @@ def norm(arrays: Any) -> float:
 
 def test_every_run_has_all_that_is_named() -> None:
     for run in study(["none", "batchnorm", "earlystopping=1"]).runs.values():
-        assert list(run.diagnostics) == [*(name for name in DIAGNOSTICS if name not in ("dead_units",)), "dead_units"]
+        later = ["dead_units", "confusion", "reliability"]  # of test rows
+        assert list(run.diagnostics) == [*(name for name in DIAGNOSTICS if name not in (*later, "residuals")), *later]
         assert run.diagnostics["weight_norm"].shape == run.diagnostics["gradient_norm"].shape == (len(run.epoch),)
         assert all(np.isfinite(values).all() for values in run.diagnostics.values())
         assert run.diagnostics["seconds"][0] > 0
@@ -137,6 +139,32 @@ def test_what_is_not_measured_changes_no_result() -> None:
         assert not run.diagnostics
         for one, other in zip(run.weights, on.runs[key].weights, strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+def test_answers_on_test_rows_are_those_of_the_network() -> None:
+    result = study(["none"], seeds=1)
+    run = result.runs["none", 0]
+    probabilities = result.ensemble("none").each[0]
+    y, sure = MOONS.y[run.test.rows], probabilities.max(axis=1)
+    confusion = run.diagnostics["confusion"].reshape(2, 2)
+    for true, given in np.ndindex(2, 2):
+        assert confusion[true, given] == np.sum((y == true) & (probabilities.argmax(axis=1) == given))
+    assert np.trace(confusion) / confusion.sum() == pytest.approx(run.test.score)
+    rows, confidence, right = run.diagnostics["reliability"].reshape(3, -1)
+    assert rows.sum() == len(y)
+    assert confidence.sum() == pytest.approx(sure.sum(), rel=1e-6)
+    assert right.sum() == np.trace(confusion)
+    narrow = np.flatnonzero((sure > 9 / 15) & (sure <= 10 / 15))
+    assert rows[9] == len(narrow)
+
+
+def test_answers_of_other_networks() -> None:
+    logits = answers(np.array([0, 1]), np.array([[2.0, -1.0], [0.5, 0.1]]), 2)
+    assert list(logits) == ["confusion"]
+    assert answers(np.array([0, 1]), np.array([[np.nan, 1.0], [0.5, 0.5]]), 2) == {}
+    assert list(answers(np.zeros(2, int), np.full((2, 51), 1 / 51), 51)) == ["reliability"]
+    (residuals,) = answers(np.array([1.0, 2.0]), np.array([[1.5], [1.0]]), 0).values()
+    assert (residuals[0], residuals[50], residuals[100], len(residuals)) == (-1.0, -0.25, 0.5, 101)
 
 
 def test_they_are_kept_in_the_folder(tmp_path: Path) -> None:

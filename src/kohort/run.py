@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 import numpy as np
 
 from kohort.errors import KohortError
+from kohort.notebook import table_html
 
 Key = TypeVar("Key")
 
@@ -24,8 +25,20 @@ DIAGNOSTICS: Mapping[str, str] = {
     "dead_units": "the share of ReLU units that are 0 for every test row; there are none without ReLU",
     "weights": "how many of the kernels' weights lie between two neighbours of WEIGHT_EDGES, at the end",
     "seconds": "its share of the seconds that its cohort took, by the epochs that it trained",
+    "confusion": "how many test rows of each class were given each class, (true, given) row after row, at the end; of "
+    "50 classes at the most",
+    "reliability": "test rows by the probability of the class they were given, in 15 bins of equal width: how many, "
+    "then the sums of these probabilities, then how many were given the right class",
+    "residuals": "of a regression, the percentiles 0, 1, …, 100 of prediction − target over the test rows, in units of "
+    "the target",
 }
 """What is measured of a run besides its logs, in words; all float64, of one number unless they say otherwise."""
+
+ONE_NUMBER = ("weight_norm", "gradient_norm", "zeros", "near_zeros", "dead_units", "seconds")
+"""Those that are one number, at the end at least."""
+
+MOST_CONFUSED = 50
+"""Classes of which a confusion matrix is kept: of more it is neither read nor small."""
 
 NEAR_ZERO = 1e-3
 """A weight that is nearer to zero is near zero. Weights of 0.1 are usual; proximal L1 makes exact zeros, and L1 by
@@ -137,6 +150,14 @@ class Run:
     why_by_fit: str = ""
     diagnostics: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     plan: str = field(default="", repr=False)
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: how it ended, its test score, and each log in its last epoch."""
+        rows = [("outcome", str(self.outcome)), ("epochs", str(len(self.epoch)))]
+        if self.test is not None:
+            rows.append((f"test {self.test.metric}", f"{self.test.score:.4g}"))
+        rows += [(name, f"{values[-1]:.4g}") for name, values in self.history.items() if values]
+        return table_html((), rows, f"{self.recipe}{'' if self.seed is None else f', seed {self.seed}'}")
 
     @property
     def epoch(self) -> list[int]:

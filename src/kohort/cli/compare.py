@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from kohort.cli.printing import finite, print_table, write_report
+from kohort.cli.printing import finite, print_table
 from kohort.errors import DataError
 
 
@@ -65,7 +65,12 @@ def compare(
         float | None,
         typer.Option(help="The smallest effect that matters, in units of the metric; 0.005 of an accuracy by default."),
     ] = None,
-    report: Annotated[Path, typer.Option(help="Where to write the report.")] = Path("report.html"),
+    report: Annotated[
+        Path, typer.Option(help="Where to write the report: .html, or .md with its figures in a folder beside it.")
+    ] = Path("report.html"),
+    figures: Annotated[
+        Path | None, typer.Option(help="A folder to write each figure of the report to, as SVG and PNG.")
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option("--study", help="A folder that keeps each run as soon as it has ended; typed again, it goes on."),
@@ -90,12 +95,10 @@ def compare(
     Example: kohort compare digits --recipes none,dropout=0.3,dropout=0.5 --seeds 10
     """
     count = "auto" if seeds == "auto" else _number(seeds)
-    beside = report.resolve().parent
-    if not beside.is_dir():
-        raise DataError(f"the report's folder must exist. Got {beside}. Create it, or name another file.")
-    if report.is_dir():
-        raise DataError(f"the report must be a file. Got the folder {report.resolve()}. Name a file in it.")
+    from kohort.report.destination import check_report
     from kohort.runtime import check_backend
+
+    check_report(report)
 
     check_backend()
     # before anything slow is imported, so that a wrong name is answered at once
@@ -130,8 +133,8 @@ def compare(
         raise typer.Exit(130) from None
     for remark in (*result.mended, *result.unfinished):
         print(f"kohort: {remark}", file=sys.stderr)
-    from kohort.report.document import document, honesty_sentence, textbook_sentence, verdict_sentences
-    from kohort.report.html import page
+    from kohort.report.files import write_figures, write_report
+    from kohort.report.sentences import honesty_sentence, textbook_sentence, verdict_sentences
 
     comparison = result.comparison
     options: dict[str, Any] = {name: value for name, value in of_a_file.items() if value}
@@ -147,14 +150,16 @@ def compare(
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     words += [] if diagnostics else ["--no-diagnostics"]
     command = shlex.join(["kohort", "compare", dataset, *words, "--baseline", study.plan.baseline])
-    written = page(document(comparison, result.runs, dataset=data.name, how=result.facts(), command=command))
+    document = result.document(command)
     if as_json:
         print(json.dumps(_json(result, comparison), indent=2, allow_nan=False))
     else:
         from kohort.report.text import table
 
         print_table(table(comparison))
-    write_report(report, written)
+    write_report(document, report)
+    if figures is not None:
+        write_figures(document, figures)
     if not as_json and not quiet:
         print()
         for remark in result.remarks:

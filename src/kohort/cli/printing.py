@@ -1,10 +1,7 @@
-"""How commands tell: tables on standard output, numbers that JSON can hold, and reports in files."""
+"""How commands tell: tables on standard output, and numbers that JSON can hold."""
 
 import sys
-from pathlib import Path
 from typing import Any
-
-from kohort.errors import DataError
 
 
 def print_table(table: Any) -> None:
@@ -23,15 +20,3 @@ def finite(value: Any) -> Any:
     if isinstance(value, float) and not -float("inf") < value < float("inf"):
         return None
     return value
-
-
-def write_report(path: Path, page: str) -> None:
-    """Writes a report.
-
-    Raises:
-        DataError: It cannot be written there.
-    """
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"the report could not be written to {path}: {error}. Name another file.") from error

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kohort.cli.printing import finite, print_table, write_report
+from kohort.cli.printing import finite, print_table
 from kohort.errors import DataError, StudyError
 
 Folder = Annotated[Path, typer.Argument(help="The study's folder.")]
@@ -82,7 +82,15 @@ def show(folder: Folder, generation: Generation = None, as_json: AsJson = False)
 
 def report(
     folder: Folder,
-    to: Annotated[Path, typer.Option("--report", help="Where to write the report.")] = Path("report.html"),
+    to: Annotated[
+        Path,
+        typer.Option(
+            "--report", help="Where to write the report: .html, or .md with its figures in a folder beside it."
+        ),
+    ] = Path("report.html"),
+    figures: Annotated[
+        Path | None, typer.Option(help="A folder to write each figure of the report to, as SVG and PNG.")
+    ] = None,
     baseline: Annotated[str | None, typer.Option(help="The recipe to compare with; the study's by default.")] = None,
     smallest_effect: Annotated[
         float | None, typer.Option(help="The smallest effect that matters, in units of the metric.")
@@ -93,8 +101,9 @@ def report(
 
     Example: kohort report digits-study --baseline dropout
     """
-    from kohort.report.document import document, verdict_sentences
-    from kohort.report.html import page
+    from kohort.report.document import document
+    from kohort.report.files import write_figures, write_report
+    from kohort.report.sentences import verdict_sentences
     from kohort.report.text import table
     from kohort.statistics.comparison import compare
     from kohort.store.reading import read_study
@@ -112,9 +121,21 @@ def report(
         raise DataError(f"the baseline must be one of {', '.join(recipes)}. Got {against!r}.")
     comparison = compare(runs, against, smallest_effect=smallest_effect)
     command = shlex.join(["kohort", "report", str(folder), "--baseline", against])
-    written = page(document(comparison, runs, dataset=study.identity.dataset, how=study.facts(), command=command))
+    facts = study.identity.facts
+    told = document(
+        comparison,
+        runs,
+        dataset=study.identity.dataset,
+        how=study.facts(),
+        command=command,
+        classes=facts.get("classes", ()),
+        failures=study.failures,
+        code=facts.get("code", {}),
+    )
     print_table(table(comparison))
-    write_report(to, written)
+    write_report(told, to)
+    if figures is not None:
+        write_figures(told, figures)
     print()
     for sentence in verdict_sentences(comparison):
         print(sentence)

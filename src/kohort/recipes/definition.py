@@ -4,6 +4,7 @@ import functools
 import hashlib
 import inspect
 import re
+import textwrap
 from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
@@ -30,6 +31,29 @@ def definition_of(recipe: Recipe) -> str:
         return recipe.name  # an object of Kohort's own: its text says it all
     told = "\n".join(_sources(recipe.build, set()))
     return f"{_name(recipe.build)} {hashlib.sha256(told.encode()).hexdigest()}"
+
+
+def source_of(recipe: Recipe) -> str:
+    """A recipe as a reader wants to see it: its text, its function's source, or what it was made of.
+
+    Args:
+        recipe: The recipe.
+    """
+    if recipe.given is not None:
+        return f"a compiled {type(recipe.given).__name__}"
+    if not _is_code(recipe.build):
+        return recipe.name
+    build, given = recipe.build, []
+    while isinstance(build, functools.partial):
+        given += [*map(_plain, build.args), *(f"{name}={_plain(value)}" for name, value in build.keywords.items())]
+        build = build.func
+    try:
+        source = textwrap.dedent(inspect.getsource(build)).strip()
+    except (OSError, TypeError):  # typed at a prompt
+        source = _name(build)
+    cells = inspect.getclosurevars(build).nonlocals if isinstance(build, FunctionType) else {}
+    given += [f"{name}={_plain(value)}" for name, value in cells.items() if not callable(value)]
+    return f"{source}\n# with {', '.join(given)}" if given else source
 
 
 def code_of(function: Callable[..., Any]) -> str:

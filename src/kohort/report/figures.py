@@ -1,161 +1,313 @@
-"""The report's charts: Vega-Lite by way of Altair, drawn to SVG here so that the page needs no script.
+"""The report's figures in their order: what each is called, shows and says in words, and its numbers as a table."""
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; text takes the page's own colour.
-"""
-
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
-import vl_convert
-
+from kohort.report.charts import dose, lines, matrix, rows
+from kohort.report.charts.style import OVERLAID, Look
 from kohort.report.document import Document
-
-PALETTE = ("#666666", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
-WIDTH = 620  # pixels of the plotting area; the page scales the picture
-INK = "currentColor"
+from kohort.report.strengths import Strengths
+from kohort.statistics.units import percent
 
 
-def svg(chart: Any, name: str) -> str:
-    """A chart as SVG text; ids in it begin with `name`, for several charts share a page."""
-    drawn = vl_convert.vegalite_to_svg(_styled(chart).to_dict())
-    own_ids = drawn.replace(' id="', f' id="{name}-').replace("url(#", f"url(#{name}-")
-    return own_ids.replace("<svg ", '<svg role="presentation" ', 1)
+@dataclass(frozen=True)
+class Figure:
+    """A figure.
+
+    Attributes:
+        name: What it is called in files and pages.
+        title: Its heading.
+        caption: What is seen, in a sentence or two.
+        said: What it shows, in words and numbers, for readers who do not see it.
+        chart: Makes it.
+        overlaid: Whether recipes lie over one another, so that a reader may hide some.
+        heads: Headings of its numbers.
+        numbers: Its numbers as text, a row for each recipe or class.
+    """
+
+    name: str
+    title: str
+    caption: str
+    said: str
+    chart: Callable[[], Any]
+    overlaid: bool = False
+    heads: tuple[str, ...] = ()
+    numbers: tuple[tuple[str, ...], ...] = ()
 
 
-def _styled(chart: Any) -> Any:
-    text = {
-        "labelColor": INK,
-        "titleColor": INK,
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-    }
-    return (
-        chart.configure(background="transparent", font="DejaVu Sans, Verdana, sans-serif", padding=8)
-        .configure_view(stroke=None)
-        .configure_axis(gridColor="#8884", domainColor="#8888", tickColor="#8888", labelLimit=240, **text)
-        .configure_legend(symbolOpacity=1, symbolType="circle", **text)
-        .configure_header(**text)
-        .configure_title(color=INK)
-    )
+def hidden_at_first(document: Document) -> tuple[str, ...]:
+    """The recipes that charts with a line each do not show at first: all but the baseline and the best few."""
+    comparison = document.comparison
+    if len(comparison.recipes) <= OVERLAID:
+        return ()
+    sign = -1.0 if comparison.greater_is_better else 1.0
+
+    def place(summary: Any) -> tuple[bool, float]:
+        mean = summary.test_mean.mean
+        return summary.recipe != comparison.baseline, math.inf if math.isnan(mean) else sign * mean
+
+    return tuple(summary.recipe for summary in sorted(comparison.recipes, key=place)[OVERLAID:])
 
 
-def _colour(document: Document) -> alt.Scale:
-    names = [summary.recipe for summary in document.comparison.recipes]
-    return alt.Scale(domain=names, range=[PALETTE[i % len(PALETTE)] for i in range(len(names))])
+def figures(document: Document, *, legend: bool = True, hover: bool = True) -> Iterator[Figure]:
+    """All figures for which there are numbers.
+
+    Args:
+        document: The report.
+        legend: Whether charts bear legends; a page that has one for all does without.
+        hover: Whether curves answer to a pointer; pictures need not.
+    """
+    look = Look(legend, hover, hidden_at_first(document))
+    if document.comparison.verdicts is not None:
+        yield _forest(document)
+    yield _scores(document)
+    for number, own in enumerate(document.strengths):
+        yield _dose_response(document, own, number)
+    if document.curves:
+        yield _curves(document, look)
+    if any(curve.part == "training − validation" for curve in document.curves):
+        yield _gap(document, look)
+    if document.weights:
+        yield _weights(document, look)
+    if document.reliable:
+        yield _calibration(document, look)
+    if document.confusion is not None:
+        yield _confusion(document)
+    if document.residuals:
+        yield _residuals(document)
+    if any(summary.optimism is not None for summary in document.comparison.recipes):
+        yield _optimism(document)
 
 
-def test_scores(document: Document) -> Any:
-    """All seeds as points, with each recipe's mean and its interval."""
-    comparison, scale = document.comparison, document.units.scale
-    order = [summary.recipe for summary in comparison.recipes]
-    seeds = [
-        {"recipe": s.recipe, "seed": seed, "score": scale * score, "offset": (i % 5 - 2) / 2}
-        for s in comparison.recipes
-        for i, (seed, score) in enumerate(zip(s.seeds, s.test, strict=True))
-    ]
-    means = [
-        {
-            "recipe": s.recipe,
-            "mean": scale * s.test_mean.mean,
-            "low": scale * s.test_mean.low,
-            "high": scale * s.test_mean.high,
-        }
-        for s in comparison.recipes
-    ]
-    colour = alt.Color("recipe:N", scale=_colour(document), legend=None)
-    rows = alt.Y("recipe:N", sort=order, title=None)
-    title = f"test {document.units.heading}, one point per seed"
-    axis = alt.X("score:Q", title=title, scale=alt.Scale(zero=False, nice=True))
-    dots = (
-        alt.Chart(alt.Data(values=seeds))
-        .mark_circle(size=38, opacity=0.45)
-        .encode(x=axis, y=rows, yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-3, 3])), color=colour)
-    )
-    base = alt.Chart(alt.Data(values=means))
-    bars = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q"), x2="high:Q", y=rows, color=colour)
-    centre = base.mark_point(shape="diamond", size=110, filled=True, opacity=1).encode(
-        x=alt.X("mean:Q"), y=rows, color=colour
-    )
-    return (dots + bars + centre).properties(width=WIDTH, height=46 * len(order))
+def _together(heads: Sequence[str], numbers: Sequence[Sequence[str]]) -> str:
+    """A table in words."""
+    own = [f"{row[0]}: {', '.join(f'{h} {n}' for h, n in zip(heads[1:], row[1:], strict=True))}" for row in numbers]
+    return "; ".join(own)
 
 
-def improvements(document: Document) -> Any:
-    """Improvements on the baseline with their simultaneous intervals, and the zone of no importance around zero."""
+def _forest(document: Document) -> Figure:
     units, comparison = document.units, document.comparison
-    judged = [(s.recipe, s.verdict) for s in comparison.recipes if s.verdict is not None]
-    values = [
-        {
-            "recipe": recipe,
-            "mean": units.scale * verdict.interval.mean,
-            "low": units.scale * verdict.interval.low,
-            "high": units.scale * verdict.interval.high,
-            "said": f"{units.change(verdict.interval.mean)}: {verdict.kind}",
-        }
-        for recipe, verdict in judged
-    ]
-    unit = "percentage points" if units.in_points else units.name
-    title = f"improvement of test {units.name} on {comparison.baseline}, in {unit} (95 %, all together)"
-    delta = units.scale * judged[0][1].smallest_effect
-    rows = alt.Y("recipe:N", sort=[value["recipe"] for value in values], title=None)
-    colour = alt.Color("recipe:N", scale=_colour(document), legend=None)
-    base = alt.Chart(alt.Data(values=values))
-    zone = alt.Chart(alt.Data(values=[{"from": -delta, "to": delta}])).mark_rect(color="#888888", opacity=0.18)
-    zone = zone.encode(x="from:Q", x2="to:Q")
-    zero = alt.Chart(alt.Data(values=[{"x": 0}])).mark_rule(strokeDash=[4, 3], color="#888888").encode(x="x:Q")
-    interval = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=title), x2="high:Q", y=rows, color=colour)
-    centre = base.mark_point(shape="diamond", size=110, filled=True, opacity=1).encode(x="mean:Q", y=rows, color=colour)
-    label = base.mark_text(dy=-12, color=INK, fontSize=12).encode(x="mean:Q", y=rows, text="said:N")
-    return (zone + zero + interval + centre + label).properties(width=WIDTH, height=46 * max(1, len(values)))
+    heads = (
+        "recipe",
+        "population, 95 %, all recipes together",
+        "over seeds, these rows, 95 %",
+        "adjusted p",
+        "verdict",
+    )
+    verdicts = [summary.verdict for summary in comparison.recipes if summary.verdict is not None]
+    numbers = tuple(
+        (v.recipe, units.span(v.interval), units.span(v.seeds_interval), _p(v.adjusted_p), v.kind) for v in verdicts
+    )
+    delta = units.change(verdicts[0].smallest_effect).lstrip("+")
+    return Figure(
+        "forest",
+        f"Improvement on {comparison.baseline}",
+        "The diamond is the mean difference at equal seed. The thick bar is its 95 % interval for the population "
+        "behind the test rows, all recipes together, from which the verdict comes; the thin one below is that over "
+        f"seeds on these test rows alone. The grey zone holds what is too small to matter, ±{delta}"
+        f"{units.unit_of_change}; n = {verdicts[0].seeds} seeds.",
+        f"Improvements on {comparison.baseline}. {'; '.join(document.verdicts)}.",
+        lambda: rows.forest(document),
+        heads=heads,
+        numbers=numbers,
+    )
 
 
-def learning_curves(document: Document) -> Any:
-    """The metric by epoch, mean with a band from the 10th to the 90th percentile over seeds."""
+def _p(value: float) -> str:
+    return "–" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _scores(document: Document) -> Figure:
     units = document.units
-    values = [
-        {
-            "recipe": curve.recipe,
-            "part": curve.part,
-            "epoch": epoch + 1,
-            "mean": units.scale * curve.mean[epoch],
-            "low": units.scale * curve.low[epoch],
-            "high": units.scale * curve.high[epoch],
-        }
+    heads = ("recipe", f"mean test {units.heading}, 95 % over seeds", "sd", "lowest", "median", "highest", "seeds")
+    numbers = []
+    for s in document.comparison.recipes:
+        ordered, half = sorted(s.test), len(s.test) // 2
+        middle = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+        spread = [units.score(value) for value in (s.test_spread, ordered[0], middle, ordered[-1])]
+        numbers.append((s.recipe, units.within(s.test_mean), *spread, str(s.test_mean.n)))
+    return Figure(
+        "scores",
+        "Every run",
+        "Each point is one seed; the box holds the middle half of them. The diamond is the mean with its 95 % interval "
+        "over seeds.",
+        f"Test {units.name} of every run. {_together(heads, numbers)}.",
+        lambda: rows.scores(document),
+        heads=heads,
+        numbers=tuple(numbers),
+    )
+
+
+def _dose_response(document: Document, own: Strengths, number: int) -> Figure:
+    units = document.units
+    heads = ("strength", f"mean test {units.heading}, 95 % over seeds", "may be the best")
+    numbers = tuple(
+        (
+            f"{value:g}",
+            units.within(s.test_mean),
+            "yes" if value in own.candidates else "no",
+        )
+        for value, s in zip(own.values, own.recipes, strict=True)
+    )
+    if len(own.candidates) == 1:
+        candidates = "no other strength that was tried may be the best"
+    else:
+        candidates = f"{', '.join(f'{value:g}' for value in own.candidates)} may be the best"
+    return Figure(
+        f"dose-response-{number + 1}" if number else "dose-response",
+        f"How strong: {own.technique}",
+        f"The mean test {units.name} by strength, with its 95 % interval over seeds; dashed, the baseline. "
+        f"{own.best:g} does best; by the intervals of all recipes together {candidates}.",
+        f"Test {units.name} by strength. {_together(heads, numbers)}.",
+        lambda: dose.dose_response(document, own),
+        heads=heads,
+        numbers=numbers,
+    )
+
+
+def _curves(document: Document, look: Look) -> Figure:
+    units = document.units
+    heads = ("recipe", "of", "epochs", f"last epoch, {units.heading}", "best epoch of the mean", "there")
+    numbers = []
+    for curve in document.curves:
+        if curve.part == "training − validation":
+            continue
+        better = max if document.comparison.greater_is_better else min
+        finite = [value for value in curve.mean if math.isfinite(value)]
+        best = better(finite, default=math.nan)
+        at = str(curve.mean.index(best) + 1) if finite else "–"
+        last = units.score(curve.mean[-1])
+        numbers.append((curve.recipe, curve.part, str(len(curve.mean)), last, at, units.score(best)))
+    seeds = document.comparison.recipes[0].test_mean.n
+    stopped = (
+        f" Triangles show where {len(document.stops)} runs were stopped, on their own validation score."
+        if document.stops
+        else ""
+    )
+    return Figure(
+        "curves",
+        "Learning curves",
+        f"Mean over {seeds} seeds; the band holds the middle 80 % of them. Training figures are measured during "
+        f"training, with dropout on.{stopped} Runs that were stopped keep their last value.",
+        f"{units.name} by epoch, mean and band over seeds. {_together(heads, numbers)}.",
+        lambda: lines.curves(document, look),
+        overlaid=True,
+        heads=heads,
+        numbers=tuple(numbers),
+    )
+
+
+def _gap(document: Document, look: Look) -> Figure:
+    units = document.units
+    heads = ("recipe", f"last epoch, in {units.axis_of_change}", "10th percentile of seeds", "90th")
+    numbers = tuple(
+        (curve.recipe, *(units.change(values[-1]) for values in (curve.mean, curve.low, curve.high)))
         for curve in document.curves
-        for epoch in range(len(curve.mean))
-    ]
-    colour = alt.Color("recipe:N", scale=_colour(document), title=None, legend=alt.Legend(orient="bottom"))
-    epoch = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False))
-    settled = max(len(curve.low) for curve in document.curves) // 10  # what was before is far away: it would flatten
-    starts = [min(settled, len(curve.low) - 1) for curve in document.curves]
-    lowest = units.scale * min(min(curve.low[start:]) for curve, start in zip(document.curves, starts, strict=True))
-    highest = units.scale * max(max(curve.high[start:]) for curve, start in zip(document.curves, starts, strict=True))
-    domain = [max(0.0, lowest - 2.0), 100.5] if units.in_points else [lowest, highest]
-    scale = alt.Scale(domain=domain, nice=not units.in_points, zero=False)
-    base = alt.Chart()
-    band = base.mark_area(opacity=0.15, clip=True).encode(
-        x=epoch, y=alt.Y("low:Q", title=units.heading, scale=scale), y2="high:Q", color=colour
+        if curve.part == "training − validation"
     )
-    line = base.mark_line(strokeWidth=2, clip=True).encode(x=epoch, y=alt.Y("mean:Q", scale=scale), color=colour)
-    half = (WIDTH - 40) / 2
-    return (
-        alt.layer(band, line, data=alt.Data(values=values))
-        .properties(width=half, height=240)
-        .facet(column=alt.Column("part:N", title=None))
+    return Figure(
+        "gap",
+        "Training against validation",
+        f"The {units.name} on the training rows less that on validation rows, mean over seeds with the middle 80 %: "
+        "what a network knows by heart. Dropout makes it too small, for it is at work where training is measured.",
+        f"Training less validation {units.name}. {_together(heads, numbers)}.",
+        lambda: lines.gap(document, look),
+        overlaid=True,
+        heads=heads,
+        numbers=numbers,
     )
 
 
-def descriptions(document: Document) -> dict[str, str]:
-    """What each chart shows, in words, for readers who do not see it."""
-    units, comparison = document.units, document.comparison
-    seeds = "; ".join(
-        f"{s.recipe}: mean {units.said(s.test_mean.mean)}, "
-        f"from {units.score(min(s.test))} to {units.score(max(s.test))}"
-        for s in comparison.recipes
+def _weights(document: Document, look: Look) -> Figure:
+    heads = ("recipe", "exact zeros, %", "below 0.001, %", "mean L2 norm of all weights")
+    numbers = tuple(
+        (own.recipe, percent(own.zeros), percent(own.near_zeros), f"{own.norm:.3g}") for own in document.weights
     )
-    ends = "; ".join(f"{c.recipe} {c.part}: {units.said(c.mean[-1])}" for c in document.curves)
-    return {
-        "test_scores": f"Test {units.name} of every run. {seeds}.",
-        "improvements": f"Improvements on {comparison.baseline}. {'; '.join(document.verdicts)}.",
-        "learning_curves": f"{units.name} by epoch, mean and band over seeds. In the last epoch: {ends}.",
-    }
+    return Figure(
+        "weights",
+        "Weights",
+        "How the magnitudes of the kernels' weights are spread at the end, all seeds together. Penalties move them to "
+        "the left; only proximal L1 makes exact zeros. A step is a quarter of a decade, the first holds all "
+        "that is smaller.",
+        f"Weights at the end. {_together(heads, numbers)}.",
+        lambda: lines.weights(document, look),
+        overlaid=True,
+        heads=heads,
+        numbers=numbers,
+    )
+
+
+def _calibration(document: Document, look: Look) -> Figure:
+    heads = ("recipe", "expected calibration error, points", "answers")
+    numbers = tuple((own.recipe, percent(own.error), f"{sum(own.rows):,}") for own in document.reliable)
+    return Figure(
+        "calibration",
+        "How far probabilities can be believed",
+        "How often a network is right on test rows, by how sure it is; all seeds together, larger points hold more "
+        "answers, and those of fewer than 10 are not drawn. On the dashed line probabilities are true; below it they "
+        "promise too much.",
+        f"Calibration. {_together(heads, numbers)}.",
+        lambda: lines.calibration(document, look),
+        overlaid=True,
+        heads=heads,
+        numbers=numbers,
+    )
+
+
+def _confusion(document: Document) -> Figure:
+    own = document.confusion
+    assert own is not None
+    worst = own.worst(10)
+    heads = ("true class", "taken for", "% of the true class")
+    numbers = tuple((true, given, percent(share)) for true, given, share in worst)
+    return Figure(
+        "confusion",
+        f"Mistakes of {own.recipe}",
+        f"What the networks of {own.recipe}, the recipe with the best mean test score, take test rows for; all seeds "
+        f"together, in % of the true class.",
+        f"The commonest mistakes of {own.recipe}. "
+        + "; ".join(f"{true} taken for {given}: {share} %" for true, given, share in numbers[:3]),
+        lambda: matrix.confusion(document),
+        heads=heads,
+        numbers=numbers,
+    )
+
+
+def _residuals(document: Document) -> Figure:
+    heads = ("recipe", "5 %", "25 %", "median", "75 %", "95 %")
+    numbers = tuple(
+        (own.recipe, *(f"{own.percentiles[at]:.4g}".replace("-", "−") for at in (5, 25, 50, 75, 95)))
+        for own in document.residuals
+    )
+    return Figure(
+        "residuals",
+        "How far predictions are off",
+        "Prediction less target on the test rows, percentiles averaged over seeds: the bar holds the middle half, the "
+        "line the middle 90 %, the tick is the median.",
+        f"Residuals. {_together(heads, numbers)}.",
+        lambda: rows.residuals(document),
+        heads=heads,
+        numbers=numbers,
+    )
+
+
+def _optimism(document: Document) -> Figure:
+    units = document.units
+    heads = ("recipe", f"promised above the test {units.name}, 95 % over seeds", "seeds")
+    numbers = tuple(
+        (s.recipe, units.span(s.optimism), str(s.optimism.n))
+        for s in document.comparison.recipes
+        if s.optimism is not None
+    )
+    return Figure(
+        "optimism",
+        "What the best validation epoch promises too much",
+        "The best validation epoch of a run, max(val_accuracy) in the textbook's loop, less the same run's score on "
+        "test rows: mean over seeds with its 95 % interval. Right of zero it promises too much.",
+        f"Optimism. {_together(heads, numbers)}.",
+        lambda: rows.optimism(document),
+        heads=heads,
+        numbers=numbers,
+    )

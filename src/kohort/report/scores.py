@@ -4,8 +4,8 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from kohort.report.document import Units
 from kohort.statistics.table import ScoreTable
+from kohort.statistics.units import Units
 from kohort.statistics.verdict import Verdicts
 
 

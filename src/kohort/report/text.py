@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from kohort.report.document import improvement_in_words, units_of
+from kohort.report.sentences import improvement_in_words
 from kohort.statistics.comparison import Comparison
 
 
 def table(comparison: Comparison) -> Table:
     """The comparison, a row per recipe; accuracies in percent."""
-    units = units_of(comparison)
+    units = comparison.units
     n = max(summary.test_mean.n for summary in comparison.recipes)
     shown = Table(
         title=Text(f"Test {units.heading}: {n} seed{'s' if n > 1 else ''}, {comparison.test_rows} test rows"),

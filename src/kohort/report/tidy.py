@@ -8,10 +8,9 @@ from typing import Any, Literal
 import polars as pl
 
 from kohort.errors import DataError
-from kohort.run import DIAGNOSTICS, Run
+from kohort.run import ONE_NUMBER, Run
 
 BY_EPOCH = ("weight_norm", "gradient_norm")
-_NUMBERS = [name for name in DIAGNOSTICS if name != "weights"]
 
 
 def runs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars", "pandas"] = "polars") -> Any:
@@ -33,7 +32,7 @@ def runs_table(runs: Mapping[Any, Run] | Iterable[Run], to: Literal["polars", "p
         logs = {name: values[-1] for name, values in run.history.items() if values}
         ended = "finished" if run.outcome.finished else "diverged"
         epochs = {"epochs": len(run.epoch), "diverged_at": run.outcome.diverged_at}
-        measured = {name: float(run.diagnostics[name][-1]) for name in _NUMBERS if len(run.diagnostics.get(name, ()))}
+        measured = {name: float(run.diagnostics[name][-1]) for name in ONE_NUMBER if len(run.diagnostics.get(name, ()))}
         rows.append({"recipe": run.recipe, "seed": run.seed, "outcome": ended, **epochs, **test, **logs, **measured})
     return _frame(rows, to)
 

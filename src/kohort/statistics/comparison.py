@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kohort.notebook import table_html
 from kohort.run import Evaluation, Run
 from kohort.statistics.intervals import Interval, mean_interval
 from kohort.statistics.optimism import Regret, optimism, regret
 from kohort.statistics.spending import Looks
 from kohort.statistics.table import ScoreTable
+from kohort.statistics.units import Units
 from kohort.statistics.verdict import Verdict, Verdicts, judge
 
 FEWEST_FOR_REGRET = 4  # seeds are halved, and a half needs two
@@ -69,6 +71,23 @@ class Comparison:
     in_points: bool
     verdicts: Verdicts | None
     regret: Regret | None
+
+    @property
+    def units(self) -> Units:
+        """How its scores are written."""
+        return Units(self.metric, self.in_points)
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: mean and spread of each recipe, its improvement and the verdict."""
+        units = self.units
+        rows = []
+        for own in self.recipes:
+            scored = f"{units.score(own.test_mean.mean)} ± {units.score(own.test_spread)}"
+            gap = ("", "") if own.verdict is None else (units.span(own.verdict.interval), own.verdict.kind)
+            rows.append((own.recipe, scored, *gap))
+        heads = ("recipe", f"test {units.heading}, mean ± sd", f"improvement on {self.baseline} (95 %)", "verdict")
+        n = self.recipes[0].test_mean.n
+        return table_html(heads, rows, f"{n} seed{'s' if n > 1 else ''}, {self.test_rows} test rows")
 
     @property
     def naive_pick(self) -> RecipeSummary:

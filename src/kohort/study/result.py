@@ -3,9 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from kohort.errors import DataError, RecipeError
+from kohort.notebook import list_html
+from kohort.report.document import Document, document
+from kohort.report.files import write_report
+from kohort.report.plots import Plots
+from kohort.report.sentences import verdict_sentences
 from kohort.run import Failure, Run, Runs, best_validated, diverged
 from kohort.statistics.calibration import BINS, Calibration
 from kohort.statistics.comparison import Comparison, compare
@@ -34,6 +40,7 @@ class StudyResult:
         mended: What was found damaged in the study's folder, and what was done about it.
         unfinished: The runs that could not be trained.
         predictor: Lets the networks predict.
+        code: The recipes as code: name -> source.
     """
 
     plan: Plan
@@ -48,6 +55,7 @@ class StudyResult:
     mended: tuple[str, ...] = ()
     unfinished: tuple[Failure, ...] = ()
     predictor: Predictor | None = field(default=None, repr=False)
+    code: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -70,6 +78,47 @@ class StudyResult:
             )
         runs = {key: run for key, run in self.runs.items() if run.recipe not in left_out}
         return compare(runs, plan.baseline, smallest_effect=plan.smallest_effect, looks=self.looks)
+
+    def document(self, command: str = "") -> Document:
+        """What a report says of it, as records.
+
+        Args:
+            command: The command that makes it again, where there is one.
+        """
+        return document(
+            self.comparison,
+            self.runs,
+            dataset=self.plan.dataset[0],
+            how=self.facts(),
+            command=command,
+            classes=() if self.predictor is None else self.predictor.dataset.classes,
+            failures=self.failures,
+            code=self.code,
+        )
+
+    @property
+    def plot(self) -> Plots:
+        """Its charts: `result.plot.forest()`, `.scores()`, `.curves()`, `.dose_response()`, `.weights()`, …."""
+        return Plots(self.document())
+
+    def report(self, path: str | Path, *, interactive: bool = True) -> Path:
+        """Writes the report: one HTML file that needs nothing else, or Markdown with its figures in a folder beside it.
+
+        Args:
+            path: The file, which ends in `.html` or `.md`.
+            interactive: Of HTML: whether charts answer to a pointer and recipes can be hidden, for 0.9 MB of script.
+
+        Returns:
+            The file.
+
+        Raises:
+            DataError: The name ends otherwise, or the file cannot be written.
+        """
+        return write_report(self.document(), Path(path), interactive=interactive)
+
+    def _repr_html_(self) -> str:
+        """The comparison as a table and the verdicts in words, for notebooks."""
+        return self.comparison._repr_html_() + list_html(verdict_sentences(self.comparison))
 
     def best(self) -> Run:
         """The run that does best on its own validation rows after its last epoch; the test rows have no say in it.

@@ -21,6 +21,7 @@ from kohort.progress import Listener
 from kohort.recipes.recipe import Recipe, callbacks_of
 from kohort.run import Evaluation, Failure, Run, Runs
 from kohort.store.folder import StudyFolder
+from kohort.study.answers import answers
 from kohort.study.plan import Plan
 from kohort.training import Cohort, Request, fit_members, with_model
 
@@ -236,21 +237,24 @@ class Rounds:
         for member, outputs, dead in predict(networks, which, states, inputs, rows, units=units):
             recipe, seed, _ = members[member]
             key, learnt = (recipes[recipe].name, seeds[seed]), material.targets[seed]
-            evaluation = self._evaluation(key[0], outputs, material.splits[seed], learnt)
-            run = untested[key]
-            measured = {**run.diagnostics, "dead_units": np.array([dead])} if units else {}
+            own, predicted = material.splits[seed], learnt.in_units(outputs)
+            evaluation = self._evaluation(key[0], predicted, own)
+            run, measured = untested[key], {}
+            if units:
+                said = answers(self.dataset.y[own.test], predicted, len(self.dataset.classes))
+                measured = {**run.diagnostics, "dead_units": np.array([dead]), **said}
             history = self._in_units(run.history, learnt)
             tested[key] = replace(run, test=evaluation, history=history, diagnostics=measured)
         return iter(tested.items())
 
-    def _evaluation(self, recipe: str, outputs: np.ndarray, own: Split, learnt: Targets) -> Evaluation:
-        """How a network does on its test rows, from its outputs."""
+    def _evaluation(self, recipe: str, outputs: np.ndarray, own: Split) -> Evaluation:
+        """How a network does on its test rows, from its outputs in units of the target."""
         if outputs.ndim != 2 or outputs.shape[-1] != self.dataset.outputs:
             raise RecipeError(
                 f"recipes of a study must give one output per class, {self.dataset.outputs} here. "
                 f"Got outputs of shape {list(outputs.shape[1:])} from {recipe}. Give the last layer one unit per class."
             )
-        return self.measure.evaluation(own.test, self.dataset.y[own.test], learnt.in_units(outputs))
+        return self.measure.evaluation(own.test, self.dataset.y[own.test], outputs)
 
 
 def _fail(

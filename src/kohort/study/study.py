@@ -17,13 +17,14 @@ from kohort.cohort.outcomes import measure
 from kohort.data.dataset import Dataset
 from kohort.data.splitting import Split, duplicates_across, parts, split
 from kohort.errors import DataError, RecipeError
+from kohort.notebook import table_html
 from kohort.progress import Bar, Listener, silent
 from kohort.recipes.compose import network_for, recipes_for
-from kohort.recipes.definition import code_of, definition_of
+from kohort.recipes.definition import code_of, definition_of, source_of
 from kohort.recipes.design import Problem
 from kohort.recipes.grammar import parse
 from kohort.recipes.recipe import as_recipes
-from kohort.run import Failure, Runs
+from kohort.run import MOST_CONFUSED, Failure, Runs
 from kohort.runtime import check_backend
 from kohort.seeds import as_seeds
 from kohort.statistics.sequential import next_round
@@ -147,6 +148,23 @@ class Study:
         self._code = code
         self._rounds = Rounds(self.recipes, dataset, self.plan, self.measure)
 
+    def _repr_html_(self) -> str:
+        """A table for notebooks: what will be trained."""
+        plan = self.plan
+        seeds = f"{plan.most_seeds} at most" if plan.most_seeds else str(len(plan.seeds))
+        rows = [
+            ("data", plan.dataset[0]),
+            ("rows", "{} train, {} validate, {} test".format(*plan.rows)),
+            ("network", plan.network),
+            ("recipes", ", ".join(plan.recipes)),
+            ("baseline", plan.baseline),
+            ("seeds", seeds),
+            ("training", f"{plan.epochs} epochs, batch size {plan.batch_size}"),
+            ("metric", plan.metric),
+            *([("folder", str(self.folder))] if self.folder else []),
+        ]
+        return table_html((), rows, "a study, trained by run()")
+
     @property
     def identity(self) -> Identity:
         """What the study is, so that a folder takes in no runs of another."""
@@ -173,6 +191,8 @@ class Study:
             "most_seeds": plan.most_seeds,
             "remarks": list(self.remarks),
             "environment": environment,
+            "classes": list(self.dataset.classes) if len(self.dataset.classes) <= MOST_CONFUSED else [],
+            "code": {recipe.name: source_of(recipe) for recipe in self.recipes},
         }
         recipes = {recipe.name: definition_of(recipe) for recipe in self.recipes}
         return Identity(plan.dataset[0], decides, recipes, facts)
@@ -246,6 +266,7 @@ class Study:
             looks,
             unfinished=tuple(failures),
             predictor=Predictor(self.dataset, plan.batch_size, self.measure),
+            code={recipe.name: source_of(recipe) for recipe in self.recipes},
         )
 
 

@@ -1,0 +1,23 @@
+"""Where a report can be written; asked before anything is trained, or loaded."""
+
+from pathlib import Path
+
+from kohort.errors import DataError
+
+KINDS = (".html", ".md")
+"""How a report's name may end."""
+
+
+def check_report(path: Path) -> None:
+    """Refuses a report that could not be written, before anything is trained.
+
+    Raises:
+        DataError: Its folder does not exist, it is a folder, or its name ends otherwise than in `KINDS`.
+    """
+    beside = path.resolve().parent
+    if not beside.is_dir():
+        raise DataError(f"the report's folder must exist. Got {beside}. Create it, or name another file.")
+    if path.is_dir():
+        raise DataError(f"the report must be a file. Got the folder {path.resolve()}. Name a file in it.")
+    if path.suffix not in KINDS:
+        raise DataError(f"the report's name must end in {' or '.join(KINDS)}. Got {path.name!r}.")

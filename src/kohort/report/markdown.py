@@ -1,0 +1,92 @@
+"""The report as Markdown, for a repository's pages, pull requests and notebooks."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from kohort.report.document import Document
+from kohort.report.figures import figures
+from kohort.report.sentences import improvement_in_words
+from kohort.report.text import mean
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#&~$@]|:(?=//))")  # what means something within a line; @ calls people
+
+
+def markdown(document: Document, folder: str) -> str:
+    """The report as Markdown text. Every name a user chose is escaped.
+
+    Args:
+        document: The report.
+        folder: Where its figures lie as SVG, seen from the file.
+    """
+    return "\n".join(_lines(document, folder))
+
+
+def text(value: str) -> str:
+    r"""Text that Markdown shows as it is, in one line.
+
+    >>> text("<b>*l2*</b>\n# x")
+    '\\<b\\>\\*l2\\*\\</b\\> \\# x'
+    """
+    return _SPECIAL.sub(r"\\\1", " ".join(value.split()))
+
+
+def _lines(document: Document, folder: str) -> Iterator[str]:
+    comparison, units = document.comparison, document.units
+    yield f"# {text(document.title)}\n"
+    yield f"**{text(document.lead)}**\n"
+    yield from (f"- {text(sentence)}" for sentence in document.verdicts)
+    yield ""
+    yield f"{text(document.textbook)}\n"
+    if document.honesty:
+        yield f"{text(document.honesty)}\n"
+    heads = (
+        "recipe",
+        f"test {units.heading}, mean ± sd",
+        f"improvement on {comparison.baseline} (95 %)",
+        "best validation epoch, mean",
+        "train, last epoch, mean",
+        "seeds",
+    )
+    rows = [
+        (
+            row.recipe,
+            f"{units.score(row.test_mean.mean)} ± {units.score(row.test_spread)}",
+            improvement_in_words(row, units),
+            units.score(mean(row.best_validation)),
+            units.score(mean(row.train)),
+            f"{row.test_mean.n}{f', {row.diverged} diverged' if row.diverged else ''}",
+        )
+        for row in comparison.recipes
+    ]
+    yield from _table(heads, rows)
+    for figure in figures(document):
+        yield f"## {text(figure.title)}\n"
+        yield f"![{text(figure.title)}]({folder}/{figure.name}.svg)\n"
+        yield f"{text(figure.caption)}\n"
+        yield from _table(figure.heads, figure.numbers)
+    if document.failures:
+        yield "## Runs that gave no usable network\n"
+        yield from (f"- {text(failure)}" for failure in document.failures)
+        yield ""
+    yield "## How this was made\n"
+    yield from (f"- {text(name)}: {text(value)}" for name, value in document.how.items())
+    yield ""
+    for name, source in document.code.items():
+        yield f"Recipe {text(name)}:\n"
+        yield from _code(source)
+    if document.command:
+        yield "The command that makes it again:\n"
+        yield from _code(document.command)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    if rows:
+        yield f"| {' | '.join(map(text, heads))} |"
+        yield f"|{'---|' * len(heads)}"
+        yield from (f"| {' | '.join(map(text, row))} |" for row in rows)
+        yield ""
+
+
+def _code(source: str) -> Iterator[str]:
+    yield from (f"    {line}" for line in source.splitlines())  # indented, for a fence could be closed from within
+    yield ""
