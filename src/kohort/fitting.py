@@ -14,11 +14,12 @@ from kohort.cohort.members import Training
 from kohort.cohort.order import Course, Data
 from kohort.cohort.streams import Stream, is_stream
 from kohort.errors import DataError, NotSupportedError
-from kohort.progress import Bar, silent
+from kohort.progress import silent
 from kohort.recipes.recipe import Recipe, as_recipes
 from kohort.run import Runs
 from kohort.runtime import check_backend
 from kohort.seeds import Shuffle, as_seeds
+from kohort.terminal import Display
 from kohort.training import Fitted, Request, fit_in_place, fit_members
 
 
@@ -218,7 +219,7 @@ def fit(
 def _trained_as_asked(
     request: Request, asked: Sequence[Recipe], named: bool, wanted: Sequence[int] | None, verbose: str | int
 ) -> Any:
-    with nullcontext(silent) if verbose == 0 else Bar() as listener:
+    with nullcontext(silent) if verbose == 0 else Display() as listener:
         trained = (
             fit_in_place(asked, request, listener) if wanted is None else fit_members(asked, wanted, request, listener)
         )

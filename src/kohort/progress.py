@@ -1,20 +1,56 @@
 """Progress as events: the training loop tells a listener; who listens decides what the user sees."""
 
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+
+@dataclass(frozen=True)
+class Band:
+    """A log by epoch over the members of a recipe so far.
+
+    Attributes:
+        mean: The mean over the members that trained the epoch.
+        low: The 10th percentile.
+        high: The 90th percentile.
+    """
+
+    mean: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+
+
+@dataclass(frozen=True)
+class CohortNow:
+    """Where a cohort stands.
+
+    Attributes:
+        recipes: Its recipes.
+        members: How many members it has.
+        going: How many still train.
+        diverged: How many have a loss or a weight that is not finite.
+        epoch: How many epochs those ahead have trained.
+        epochs: How many they train at the most.
+        logs: Recipe -> log -> its values by epoch.
+    """
+
+    recipes: tuple[str, ...]
+    members: int
+    going: int
+    diverged: int
+    epoch: int
+    epochs: int
+    logs: Mapping[str, Mapping[str, Band]]
+
+
+Look = Callable[[], Sequence[CohortNow]]
+"""Looks at the cohorts in training; it takes some milliseconds, so a listener looks as often as it shows something."""
+
+
+def nothing() -> Sequence[CohortNow]:
+    """Where there is nothing to look at."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -26,12 +62,14 @@ class Stage:
         run_epochs: Epochs trained so far, summed over all runs of the call.
         total: All epochs that will be trained, summed over all runs.
         cohort: The recipes now in work, empty before the first cohort.
+        look: Tells more of them.
     """
 
     doing: str
     run_epochs: int
     total: int
     cohort: tuple[str, ...] = ()
+    look: Look = field(default=nothing, compare=False, repr=False)
 
 
 class Listener(Protocol):
@@ -46,37 +84,55 @@ def silent(stage: Stage) -> None:
     """Hears and says nothing."""
 
 
-class Bar:
-    """A progress bar with the remaining time, on standard error; nothing where that is no terminal."""
+def all_of(*listeners: Listener) -> Listener:
+    """A listener that tells others."""
 
-    def __init__(self) -> None:
-        console = Console(file=sys.stderr)
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),  # names of recipes are data
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("run-epochs"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task: TaskID | None = None
+    def heard(stage: Stage) -> None:
+        for listener in listeners:
+            listener(stage)
 
-    def __enter__(self) -> "Bar":
-        self._bar.start()
-        return self
+    return heard
 
-    def __exit__(self, *_: Any) -> None:
-        self._bar.stop()
 
-    def __call__(self, stage: Stage) -> None:
-        """Moves the bar."""
-        if self._task is None:
-            self._task = self._bar.add_task(stage.doing, total=stage.total)
-        self._bar.update(self._task, description=stage.doing, completed=stage.run_epochs, total=stage.total)
+class Pace:
+    """Lets something be done so often that it takes no more than a small share of the time.
+
+    Args:
+        seconds: Between two times, at the least.
+        share: Of all time, at the most; 1 % is below what the machine's own noise hides.
+    """
+
+    def __init__(self, seconds: float, share: float = 0.01):
+        self._seconds, self._share = seconds, share
+        self._next = 0.0
+
+    def __call__(self, do: Callable[[], Any], *, now: bool = False) -> None:
+        """Does it, if it is time.
+
+        Args:
+            do: What to do.
+            now: Whether it is time in any case.
+        """
+        started = time.monotonic()
+        if started < self._next and not now:
+            return
+        do()
+        ended = time.monotonic()
+        self._next = ended + max(self._seconds, (ended - started) / self._share)
+
+
+class Told(Protocol):
+    """Told by a cohort how far it is."""
+
+    def __call__(self, run_epochs: int, spared: int = 0, look: Look = nothing) -> None:
+        """Takes note.
+
+        Args:
+            run_epochs: The run-epochs that it has trained so far.
+            spared: How many it never will.
+            look: Tells more.
+        """
+        ...
 
 
 class Counter:
@@ -91,14 +147,14 @@ class Counter:
         """Says what is being done while no epoch passes."""
         self.listener(Stage(doing, self.before, self.total))
 
-    def cohort(self, names: tuple[str, ...]) -> Callable[[int, int], None]:
-        """A function that takes how many run-epochs a cohort has trained so far, and how many it never will."""
+    def cohort(self, names: tuple[str, ...]) -> Told:
+        """What a cohort tells."""
         start, total = self.before, self.total
         doing = f"training {', '.join(names)}"
         self.listener(Stage(f"compiling {', '.join(names)}", start, self.total, names))
 
-        def trained(run_epochs: int, spared: int = 0) -> None:
+        def trained(run_epochs: int, spared: int = 0, look: Look = nothing) -> None:
             self.before, self.total = start + run_epochs, total - spared
-            self.listener(Stage(doing, self.before, self.total, names))
+            self.listener(Stage(doing, self.before, self.total, names, look))
 
         return trained

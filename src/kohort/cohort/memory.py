@@ -8,7 +8,8 @@ import jax
 
 from kohort.cohort.free_memory import SHARE, free_memory
 from kohort.cohort.order import Order, memory_of, plan_of
-from kohort.cohort.train import CohortTraining, Progress, Trained
+from kohort.cohort.train import CohortTraining, Trained
+from kohort.progress import Look, Told, nothing
 
 GiveUp = Callable[[str, int, str], None]
 """Told of a member for which memory does not suffice even alone: its recipe, its seed, and what was said."""
@@ -30,7 +31,7 @@ def _speaks_of_memory(text: str) -> bool:
     return "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
 
 
-def trained_in_parts(order: Order, progress: Progress, give_up: GiveUp | None) -> Iterator[tuple[Order, list[Trained]]]:
+def trained_in_parts(order: Order, progress: Told, give_up: GiveUp | None) -> Iterator[tuple[Order, list[Trained]]]:
     """Trains a cohort: whole, or, where memory does not suffice, in halves of its members, and halves of these.
 
     Args:
@@ -41,10 +42,10 @@ def trained_in_parts(order: Order, progress: Progress, give_up: GiveUp | None) -
     Yields:
         The members that trained together, as an order of their own, and how they came out.
     """
-    waiting, done, spared = [order], 0, 0
+    waiting, done, never = [order], 0, 0
 
-    def told(own_done: int, own_spared: int = 0) -> None:
-        progress(done + own_done, spared + own_spared)
+    def told(run_epochs: int, spared: int = 0, look: Look = nothing) -> None:
+        progress(done + run_epochs, never + spared, look)
 
     while waiting:
         now = waiting.pop(0)
@@ -71,11 +72,11 @@ def trained_in_parts(order: Order, progress: Progress, give_up: GiveUp | None) -
             assert give_up is not None
             assert member.seed is not None
             give_up(now.names[member.recipe], member.seed, why)
-            spared += order.course.length
+            never += order.course.length
             told(0)
             continue
         trained = sum(len(result.epochs) for result in results)
-        done, spared = done + trained, spared + len(results) * order.course.length - trained
+        done, never = done + trained, never + len(results) * order.course.length - trained
         yield now, results
 
 

@@ -10,15 +10,16 @@ from kohort.cohort.capture import trace
 from kohort.cohort.order import Order
 from kohort.cohort.program import SharedSteps
 from kohort.cohort.streams import Stream, chunks, shape_of
-from kohort.cohort.train import CohortTraining, Progress, Trained, warn_of_the_pace
+from kohort.cohort.train import CohortTraining, Trained, warn_of_the_pace
 from kohort.errors import NotSupportedError
+from kohort.progress import Told
 
 BYTES_PER_CALL = 8 * 2**20  # of a stream's batches; two calls' worth are in memory at a time
 BATCHES_PER_CALL = 32
 
 
 def train_on_stream(
-    orders: Sequence[Order], stream: Stream, validation: Stream | None, progress: Progress
+    orders: Sequence[Order], stream: Stream, validation: Stream | None, progress: Told
 ) -> list[list[Trained]]:
     """Trains groups side by side on one stream.
 
@@ -46,7 +47,12 @@ def train_on_stream(
         for cohort in cohorts:
             cohort.training.finish(epoch, cohort.now, cohort.logs)
         told = [cohort.training.progress() for cohort in cohorts]
-        progress(sum(done for done, _ in told), sum(spared for _, spared in told))
+        looks = [cohort.training.look for cohort in cohorts]
+        progress(
+            sum(done for done, _ in told),
+            sum(spared for _, spared in told),
+            lambda looks=looks: [one for look in looks for one in look()],
+        )
     return [cohort.training.results() for cohort in cohorts]
 
 

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,21 +14,19 @@ from kohort.cohort.callbacks import MemberCallbacks, check_apart, copies, given,
 from kohort.cohort.capture import finalized
 from kohort.cohort.columns import Columns
 from kohort.cohort.halfway import Halfway, written
+from kohort.cohort.looks import look_at
 from kohort.cohort.members import Member
 from kohort.cohort.order import Order, in_words, plan_of
 from kohort.cohort.passes import Batches, WholeEpochs
 from kohort.cohort.population import Population
 from kohort.cohort.program import NORMS
+from kohort.progress import CohortNow, Told
 from kohort.seeds import RowBatches
 
 _NO_ROWS = np.zeros(0, np.int32)
 _UNKNOWN = np.full(NORMS, np.nan, np.float32)
 
 SECONDS_PER_CALL = 0.5  # long enough that calling costs nothing, short enough that a bar moves and Ctrl-C is heard
-
-
-Progress = Callable[[int, int], None]
-"""Told how many run-epochs a cohort has trained so far, and how many it never will since members have stopped."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ class CohortTraining:
         self.going: set[int] = set()
         self._can_be_kept = True
 
-    def run(self, progress: Progress) -> list[Trained]:
+    def run(self, progress: Told) -> list[Trained]:
         """Trains the members on arrays in memory."""
         started = time.perf_counter()
         if any(self.heard) or self.course.steps_per_epoch is not None:
@@ -115,7 +113,7 @@ class CohortTraining:
 
     # without callbacks: as many epochs a call as fill half a second
 
-    def _run_chunks(self, progress: Progress) -> None:
+    def _run_chunks(self, progress: Told) -> None:
         everyone, done, wanted = range(len(self.order.members)), self._resume(), 1
         while done < self.course.length:
             count = min(wanted, self.course.length - done, self.epochs.epochs)
@@ -128,7 +126,7 @@ class CohortTraining:
                 for position, epoch in enumerate(numbers):
                     self._note(member, epoch, logs[member, position], position)
             done += count
-            progress(done * len(everyone), 0)
+            progress(done * len(everyone), 0, self.look)
             self._offer(done)
             wanted = max(1, int(count * SECONDS_PER_CALL / max(seconds, 1e-6)))
 
@@ -176,7 +174,7 @@ class CohortTraining:
 
     # with callbacks: every member's callbacks are heard at the points at which fit calls them
 
-    def _run_epoch_by_epoch(self, progress: Progress) -> None:
+    def _run_epoch_by_epoch(self, progress: Told) -> None:
         if self.needs.batches:
             warn_of_the_pace(self.needs.batches)
         self.begin()
@@ -189,7 +187,7 @@ class CohortTraining:
             now = self.start(epoch)
             if now:
                 self.finish(epoch, now, self._epoch(epoch, now, batches))
-                progress(*self.progress())
+                progress(*self.progress(), self.look)
                 if self.going:
                     self._offer(epoch + 1 - self.course.initial_epoch)
 
@@ -229,6 +227,12 @@ class CohortTraining:
                 self._end(member, self._named(member, epoch, logs[member]))
                 self.going.discard(member)
         self.population.balance(self.going)
+
+    def look(self) -> list[CohortNow]:
+        """Where the cohort stands, for whoever follows it."""
+        whole = not (self.first or self.going)  # without callbacks all members train all epochs
+        going = len(self.order.members) if whole else len(self.going)
+        return [look_at(self.order, self.logs, self.trained, going)]
 
     def progress(self) -> tuple[int, int]:
         """The run-epochs trained so far, and those that never will be since their members have stopped."""

@@ -20,6 +20,7 @@ from kohort.store.database import FILE, DamagedError, Database
 from kohort.store.identity import Identity
 from kohort.store.kept import COLUMNS, Kept, keep, revived
 from kohort.store.layout import CHECKPOINTS, RECORDS, locked
+from kohort.store.live import LiveFile
 from kohort.store.records import read_record, write_record
 from kohort.store.rows import CHECKED, Key, digest_of_row, identity_of, run_rows, stored_runs
 
@@ -48,6 +49,7 @@ class StudyFolder:
             raise StudyError(f"{path}: a study must be a folder. Got a file. Name another.")
         self.path, self.identity, self.weights = path, identity, weights
         self.remarks: list[str] = []
+        self.follow = LiveFile(path)
         self._held = ExitStack()
         with self._told_of_errors("the study could not be opened"):
             disk.make_folder(path / RECORDS)
@@ -68,6 +70,7 @@ class StudyFolder:
 
     def close(self) -> None:
         """Lets others write."""
+        self.follow.remove()
         if hasattr(self, "_database"):
             self._database.close()
         self._held.close()

@@ -18,7 +18,7 @@ from kohort.data.dataset import Dataset
 from kohort.data.splitting import Split, duplicates_across, parts, split
 from kohort.errors import DataError, RecipeError
 from kohort.notebook import table_html
-from kohort.progress import Bar, Listener, silent
+from kohort.progress import Listener, all_of, silent
 from kohort.recipes.compose import network_for, recipes_for
 from kohort.recipes.definition import code_of, definition_of, source_of
 from kohort.recipes.design import Problem
@@ -35,6 +35,7 @@ from kohort.study.plan import Plan
 from kohort.study.predicting import Predictor
 from kohort.study.result import StudyResult
 from kohort.study.rounds import Key, Rounds
+from kohort.terminal import Display
 
 USUAL_METRIC = {
     "binary": "accuracy",
@@ -209,8 +210,9 @@ class Study:
         """
         check_backend()
         started = time.perf_counter()
-        shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Bar()
-        with self._opened() as folder, shown as heard:
+        shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Display()
+        with self._opened() as folder, shown as display:
+            heard = all_of(display, folder.follow) if folder else display
             failures: list[Failure] = []
             train = partial(self._rounds.run, heard=heard, folder=folder, failed=failures.append)
             if self.looks is None:

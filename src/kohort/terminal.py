@@ -1,0 +1,104 @@
+"""What a terminal shows while networks train: a bar with the remaining time, and a line for each cohort."""
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from kohort.progress import Band, CohortNow, Pace, Stage
+
+MOST_LINES = 12
+"""Cohorts that have a line; the last ones, where there are more."""
+
+
+class Display:
+    """A live display on standard error; nothing where that is no terminal. It honours NO_COLOR, as Rich does."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        console = console or Console(file=sys.stderr)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),  # names of recipes are data
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("run-epochs"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._live = Live(self._bar, console=console, transient=True, refresh_per_second=4)
+        self._shows = console.is_terminal
+        self._task: TaskID | None = None
+        self._cohorts: dict[tuple[str, ...], CohortNow] = {}
+        self._pace = Pace(0.5)
+
+    def __enter__(self) -> "Display":
+        if self._shows:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._shows:
+            self._live.stop()
+
+    def __call__(self, stage: Stage) -> None:
+        """Moves the bar, and looks at the cohort in work."""
+        if not self._shows:
+            return
+        if self._task is None:
+            self._task = self._bar.add_task(_short(stage.doing), total=stage.total)
+        self._bar.update(self._task, description=_short(stage.doing), completed=stage.run_epochs, total=stage.total)
+        self._pace(lambda: self._look(stage))
+
+    def _look(self, stage: Stage) -> None:
+        for own in stage.look():
+            self._cohorts[own.recipes] = own
+        if self._cohorts:
+            self._live.update(Group(cohorts_table(list(self._cohorts.values())[-MOST_LINES:]), self._bar))
+
+
+def cohorts_table(cohorts: Sequence[CohortNow]) -> Table:
+    """A line for each cohort: members, epoch, how many still run, the best so far."""
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("cohort", max_width=40, no_wrap=True, overflow="ellipsis")
+    for heading in ("members", "epoch", "running", "diverged", "best so far"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    for own in cohorts:
+        shown.add_row(
+            Text(", ".join(own.recipes)),  # a name is data, never markup
+            str(own.members),
+            f"{own.epoch}/{own.epochs}",
+            str(own.going),
+            str(own.diverged or ""),
+            Text(best_so_far(own.logs)),
+        )
+    return shown
+
+
+def best_so_far(logs: Mapping[str, Mapping[str, Band]]) -> str:
+    """The recipe that does best in its last epoch: by validation accuracy, else validation loss, else loss."""
+    for name, choose in (("val_accuracy", max), ("val_loss", min), ("loss", min)):
+        found = [(own[name].mean[-1], recipe) for recipe, own in logs.items() if name in own and len(own[name].mean)]
+        found = [(value, recipe) for value, recipe in found if math.isfinite(value)]
+        if found:
+            value, recipe = choose(found)
+            return f"{recipe if len(logs) > 1 else ''} {name} {value:.4f}".strip()
+    return ""
+
+
+def _short(text: str, width: int = 60) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
