@@ -24,7 +24,8 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "statistics": set(),
     "scores": {"statistics"},
     "report": {"statistics"},
-    "cli": {"data", "recipes", "cohort", "checking", "study", "statistics", "scores", "report", "store"},
+    "dashboard": {"statistics", "report", "store"},
+    "cli": {"data", "recipes", "cohort", "checking", "study", "statistics", "scores", "report", "store", "dashboard"},
 }
 DOORS = {  # a dependency -> where alone it may be imported
     "jax": {"cohort", "study", "parts"},
@@ -35,7 +36,10 @@ DOORS = {  # a dependency -> where alone it may be imported
     "polars": {"scores", "data", "report"},
     "altair": {"report"},
     "vl_convert": {"report"},
-    "jinja2": {"report"},
+    "jinja2": {"report", "dashboard"},
+    "starlette": {"dashboard"},
+    "sse_starlette": {"dashboard"},
+    "uvicorn": {"dashboard"},
     "sqlite3": {"store", "cli"},
     "safetensors": {"store"},
     "filelock": {"store"},

@@ -8,6 +8,7 @@ import typer
 import kohort
 from kohort.cli.check import check
 from kohort.cli.compare import compare
+from kohort.cli.dashboard import dashboard
 from kohort.cli.doctor import doctor
 from kohort.cli.recipes import recipes
 from kohort.cli.stored import export, gc, report, rm, show, studies
@@ -26,6 +27,7 @@ app.command()(recipes)
 app.command()(check)
 for _command in (studies, show, report, export, rm, gc):
     app.command()(_command)
+app.command()(dashboard)
 app.command()(doctor)
 
 

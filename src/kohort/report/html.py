@@ -33,7 +33,7 @@ def page(document: Document, *, interactive: bool = True) -> str:
     template = environment.from_string(_file("page.html.jinja"))
     shown = list(figures(document, legend=False, hover=False))
     living = {own.name: spec(own.chart()) for own in figures(document, legend=False)} if interactive else {}
-    scripts = [runtime(), _file("page.js")] if interactive else []
+    own_scripts = scripts() if interactive else []
     names = [summary.recipe for summary in document.comparison.recipes]
     return template.render(
         document=document,
@@ -45,9 +45,14 @@ def page(document: Document, *, interactive: bool = True) -> str:
         hidden=hidden_at_first(document),
         swatches=[(name, PALETTE[index % len(PALETTE)]) for index, name in enumerate(names)],
         style=Markup(_file("page.css")),
-        scripts=[Markup(script) for script in scripts],
-        policy=policy(scripts),
+        scripts=[Markup(script) for script in own_scripts],
+        policy=policy(own_scripts),
     )
+
+
+def scripts() -> list[str]:
+    """The scripts of an interactive page, in their order."""
+    return [runtime(), _file("charts.js"), _file("page.js")]
 
 
 def policy(scripts: list[str]) -> str:

@@ -1,0 +1,152 @@
+"""The studies in a folder, read when they have changed and not before."""
+
+import hashlib
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from kohort.errors import StudyError
+from kohort.report.document import Document, document
+from kohort.run import Run
+from kohort.statistics.comparison import Comparison, compare
+from kohort.store.database import FILE
+from kohort.store.layout import is_locked
+from kohort.store.live import LIVE, LiveNow, read_live
+from kohort.store.reading import StoredStudy, read_study, studies_below
+
+NO_FILE = "0"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A study as it is now.
+
+    Attributes:
+        key: What pages call it.
+        place: Its folder, seen from where studies were looked for.
+        study: What its folder holds; None where it cannot be read.
+        trouble: Why it cannot be read; empty where it can.
+        live: How it goes on; None where nobody trains it.
+        comparison: Its recipes side by side, as far as they have run; None where there is nothing to compare yet.
+        version: Changes when any of this does.
+    """
+
+    key: str
+    place: str
+    study: StoredStudy | None
+    trouble: str
+    live: LiveNow | None
+    comparison: Comparison | None
+    version: str
+
+
+class Studies:
+    """The studies in a folder and below it.
+
+    Args:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder.resolve()
+        self._known: dict[str, Path] = {}
+        self._read: dict[str, tuple[str, StoredStudy | None, str, Comparison | None]] = {}
+        self._lock = threading.Lock()  # requests are answered in threads
+
+    def keys(self) -> list[str]:
+        """What pages call the studies: hashes of where they are, so that no address names a path."""
+        self._known = {_key(path): path for path in studies_below(self.folder)}
+        return list(self._known)
+
+    def version(self, key: str) -> str:
+        """Changes when a study's files do.
+
+        Raises:
+            KeyError: There is no such study.
+        """
+        folder = self._folder(key)
+        stamps = [_stamp(folder / name) for name in (FILE, f"{FILE}-wal", LIVE)]
+        return "-".join([*stamps, str(stamps[-1] != NO_FILE and is_locked(folder))])
+
+    def get(self, key: str) -> Watched:
+        """A study as it is now.
+
+        Raises:
+            KeyError: There is no such study.
+        """
+        folder, version = self._folder(key), self.version(key)
+        kept = "-".join(version.split("-")[:2])
+        with self._lock:
+            if self._read.get(key, ("",))[0] != kept:
+                self._read[key] = (kept, *_read(folder))
+            _, study, trouble, comparison = self._read[key]
+        place = str(folder.relative_to(self.folder)) if folder != self.folder else folder.name
+        return Watched(key, place, study, trouble, read_live(folder), comparison, version)
+
+    def document(self, key: str) -> Document | None:
+        """The report of a study as far as it has run; None where there is nothing to compare yet.
+
+        Raises:
+            KeyError: There is no such study.
+        """
+        watched = self.get(key)
+        study, comparison = watched.study, watched.comparison
+        if study is None or comparison is None:
+            return None
+        facts = study.identity.facts
+        return document(
+            comparison,
+            runs_compared(study, comparison),
+            dataset=study.identity.dataset,
+            how=study.facts(),
+            classes=facts.get("classes", ()),
+            failures=study.failures,
+            code=facts.get("code", {}),
+        )
+
+    def _folder(self, key: str) -> Path:
+        if key not in self._known:
+            self.keys()
+        return self._known[key]
+
+
+def runs_compared(study: StoredStudy, comparison: Comparison) -> dict[tuple[str, int], Run]:
+    """The runs that a comparison is made of."""
+    return {(own.recipe, seed): study.runs[own.recipe, seed] for own in comparison.recipes for seed in own.seeds}
+
+
+def _read(folder: Path) -> tuple[StoredStudy | None, str, Comparison | None]:
+    try:
+        study = read_study(folder)
+    except (StudyError, OSError) as error:
+        return None, str(error), None
+    return study, "", _compared(study)
+
+
+def _compared(study: StoredStudy) -> Comparison | None:
+    """The recipes side by side; None where none has run, or where verdicts must know of the rounds of seeds."""
+    if not study.runs or study.identity.facts.get("most_seeds"):
+        return None
+    runs = study.comparable if _shares_seeds(study) else {}
+    baseline = study.identity.facts["baseline"]
+    if not any(recipe == baseline for recipe, _ in runs):
+        return None
+    return compare(runs, baseline)
+
+
+def _shares_seeds(study: StoredStudy) -> bool:
+    recipes = {recipe for recipe, _ in study.runs}
+    return any(all((recipe, seed) in study.runs for recipe in recipes) for seed in study.seeds)
+
+
+def _key(folder: Path) -> str:
+    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+
+
+def _stamp(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return NO_FILE
+    return f"{found.st_mtime_ns:x}.{found.st_size:x}"

@@ -1,0 +1,368 @@
+"""The dashboard: who may see it, what it says of a study, and that it follows a real training in a real browser."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from starlette.testclient import TestClient
+
+import kohort
+from kohort.dashboard.app import application
+from kohort.dashboard.guard import Entry
+from kohort.dashboard.studies import Studies
+from kohort.dashboard.telling import beside_each_other, overview, told_of
+from kohort.store.database import FILE
+
+from .made_runs import NASTY
+
+MOONS = kohort.data.named("moons")
+ENTRY = Entry(4321, "the token")
+
+
+def study(folder: Path, recipes: Any = ("none", "l2"), **options: Any) -> kohort.Study:
+    asked = {"seeds": 6, "epochs": 2, "batch_size": 64, **options}
+    return kohort.Study(recipes if isinstance(recipes, dict) else list(recipes), MOONS, folder=folder, **asked)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two studies, one in a folder below."""
+    folder = tmp_path_factory.mktemp("studies")
+    study(folder / "first").run(verbose=0)
+    study(folder / "below" / "second", ("none", "dropout"), epochs=3).run(verbose=0)
+    return folder
+
+
+@pytest.fixture
+def client(kept: Path) -> Iterator[TestClient]:
+    """Somebody who has opened the address that was printed."""
+    with TestClient(application(kept, ENTRY), base_url=f"http://127.0.0.1:{ENTRY.port}") as opened:
+        opened.cookies.set(ENTRY.cookie, ENTRY.token)
+        yield opened
+
+
+def keys_of(folder: Path) -> list[str]:
+    return Studies(folder).keys()
+
+
+# who may see it
+
+
+def test_the_address_lets_in_once_and_hides_the_token(kept: Path) -> None:
+    with TestClient(application(kept, ENTRY), base_url=f"http://127.0.0.1:{ENTRY.port}") as stranger:
+        assert stranger.get("/").status_code == 401
+        assert stranger.get("/?token=another").status_code == 401
+        greeted = stranger.get(f"/?token={ENTRY.token}", follow_redirects=False)
+        assert (greeted.status_code, greeted.headers["location"]) == (303, "/")
+        for word in ("HttpOnly", "SameSite=strict", f"kohort-{ENTRY.port}="):
+            assert word in greeted.headers["set-cookie"]
+        assert stranger.get("/").status_code == 200
+        elsewhere = stranger.get(f"//evil.example/?token={ENTRY.token}", follow_redirects=False)
+        assert not elsewhere.headers.get("location", "/").startswith("//")
+    assert ENTRY.address == "http://127.0.0.1:4321/?token=the token"
+    assert len({Entry(1).token for _ in range(8)}) == 8
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:4321", "127.0.0.1", "127.0.0.1:80", "localhost.evil:4321"]
+)
+def test_a_wrong_host_is_refused(host: str, client: TestClient) -> None:
+    assert client.get("/", headers={"host": host}).status_code == 421
+
+
+def test_localhost_is_a_name_of_it(client: TestClient) -> None:
+    assert (
+        client.get("/", headers={"host": "localhost:4321", "cookie": f"{ENTRY.cookie}={ENTRY.token}"}).status_code
+        == 200
+    )
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1:4321", "http://127.0.0.1:80"])
+def test_a_foreign_origin_is_refused(origin: str, client: TestClient) -> None:
+    assert client.get("/events", headers={"origin": origin}).status_code == 403
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_request_that_another_site_sent_is_refused(site: str, client: TestClient) -> None:
+    assert client.get("/", headers={"sec-fetch-site": site}).status_code == 403
+    assert client.get("/", headers={"sec-fetch-site": "same-origin"}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_only_reading_is_allowed(method: str, client: TestClient) -> None:
+    answer = client.request(method, "/")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/study/nothing", "/study/../../etc/passwd", "/study/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "/static/../guard.py",
+        "/static/%2e%2e/app.py", "/study/first", "/study/nothing/report", "/compare?one=nothing&other=nothing",
+        "/compare",
+    ],
+)  # fmt: skip
+def test_tricks_with_paths_find_nothing(path: str, client: TestClient) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+
+
+def test_every_answer_bears_a_strict_policy(client: TestClient, kept: Path) -> None:
+    key = keys_of(kept)[0]
+    for path in ("/", f"/study/{key}", "/static/study.js", f"/study/{key}/report", "/nothing"):
+        policy = client.get(path).headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src ")
+        assert "unsafe-eval" not in policy
+        assert "'unsafe-inline'" not in policy.split("style-src")[0]
+        assert client.get(path).headers["x-content-type-options"] == "nosniff"
+
+
+# what it says
+
+
+def test_a_study_is_told_as_its_folder_holds_it(kept: Path) -> None:
+    studies = Studies(kept)
+    lines = {own["place"]: own for own in map(overview, map(studies.get, studies.keys()))}
+    assert set(lines) == {"first", "below/second"}
+    first = lines["first"]
+    assert (first["state"], first["data"], first["recipes"], first["seeds"], first["runs"]) == (
+        "ended",
+        "moons",
+        2,
+        6,
+        12,
+    )
+    told = told_of(studies.get(first["key"]))
+    assert [(own["recipe"], own["runs"]) for own in told["recipes"]] == [("none", 6), ("l2 0.001", 6)]
+    assert told["recipes"][0]["improvement"] == "baseline"
+    assert told["recipes"][1]["verdict"]
+    assert told["progress"] is None
+    assert {(row["recipe"], row["part"], row["epoch"]) for row in told["curves"]} == {
+        (recipe, part, epoch)
+        for recipe in ("none", "l2 0.001")
+        for part in ("training", "validation")
+        for epoch in (1, 2)
+    }
+    json.dumps(told, allow_nan=False)
+
+
+def test_two_studies_beside_each_other(kept: Path, client: TestClient) -> None:
+    studies = Studies(kept)
+    by_place = {studies.get(key).place: key for key in studies.keys()}  # noqa: SIM118
+    told = beside_each_other(studies.get(by_place["first"]), studies.get(by_place["below/second"]))
+    assert told["same_data"]
+    assert [(row["recipe"], row["pairs"], bool(row["difference"])) for row in told["rows"]] == [
+        ("none", 6, True),
+        ("l2 0.001", 0, False),
+        ("dropout 0.3", 0, False),
+    ]
+    assert ("epochs", "2", "3") in told["differences"]
+    text = client.get(f"/compare?one={by_place['first']}&other={by_place['below/second']}").text
+    assert "The same data." in text
+
+
+def test_a_study_is_read_again_only_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study(tmp_path / "s").run(verbose=0)
+    studies = Studies(tmp_path)
+    (key,) = studies.keys()
+    first = studies.get(key)
+    monkeypatch.setattr("kohort.dashboard.studies._read", lambda _: pytest.fail("read again"))
+    assert studies.get(key).version == first.version
+    monkeypatch.undo()
+    study(tmp_path / "s", seeds=7).run(verbose=0)
+    again = studies.get(key)
+    assert again.version != first.version
+    assert again.study is not None
+    assert len(again.study.runs) == 14
+
+
+def test_a_damaged_study_is_said_to_be_so_and_hides_no_other(tmp_path: Path, kept: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / FILE).write_bytes(b"nothing of SQLite" * 100)
+    study(tmp_path / "whole").run(verbose=0)
+    studies = Studies(tmp_path)
+    lines = {own["place"]: own for own in map(overview, map(studies.get, studies.keys()))}
+    assert lines["broken"]["state"] == "cannot be read"
+    assert "damaged" in lines["broken"]["data"]
+    assert lines["whole"]["state"] == "ended"
+    with TestClient(application(tmp_path, ENTRY), base_url=f"http://127.0.0.1:{ENTRY.port}") as opened:
+        opened.cookies.set(ENTRY.cookie, ENTRY.token)
+        assert "cannot be read" in opened.get("/").text
+        assert opened.get(f"/study/{lines['broken']['key']}").status_code == 200
+
+
+def test_nothing_is_written_where_studies_are(kept: Path, client: TestClient) -> None:
+    def seen() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in sorted(kept.rglob("*")) if path.is_file()}
+
+    before = seen()
+    for key in keys_of(kept):
+        assert client.get(f"/study/{key}").status_code == 200
+        assert client.get(f"/study/{key}/report").status_code == 200
+    assert seen() == before
+
+
+def test_seeds_in_rounds_have_no_verdict_before_the_end(tmp_path: Path) -> None:
+    study(tmp_path / "s", seeds="auto", most_seeds=6).run(verbose=0)
+    studies = Studies(tmp_path)
+    told = told_of(studies.get(studies.keys()[0]))
+    assert told["verdicts"] == []
+    assert told["note"].startswith("Seeds come in rounds")
+
+
+# in a real browser
+
+
+class Served:
+    """A dashboard that is served in a thread."""
+
+    def __init__(self, folder: Path):
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        self.entry = Entry(listening.getsockname()[1])
+        app = application(folder, self.entry)
+        self.server = uvicorn.Server(
+            uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+        )
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listening]}, daemon=True)
+
+    def __enter__(self) -> "Served":
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.server.should_exit = True
+        self.thread.join(15)
+
+
+def opened(browser: Any, served: Served, **options: Any) -> tuple[Any, list[str]]:
+    """A page that has let itself in, and all that went wrong on it."""
+    shown = browser.new_context(**options).new_page()
+    wrong: list[str] = []
+    own = f"http://127.0.0.1:{served.entry.port}/"
+    shown.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    shown.on("pageerror", lambda error: wrong.append(str(error)))
+    shown.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    shown.on("request", lambda request: None if request.url.startswith((own, "data:")) else wrong.append(request.url))
+    shown.on("response", lambda answer: wrong.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+    shown.goto(served.entry.address)
+    assert "token" not in shown.url
+    return shown, wrong
+
+
+def drawn(shown: Any, enough: Callable[[int], bool], seconds: float = 90.0) -> int:
+    """Waits until so many rows of curves are drawn; the page's policy lets no test evaluate strings in it."""
+    until = time.monotonic() + seconds
+    while not enough(rows := int(shown.locator("html").get_attribute("data-drawn") or 0)):
+        assert time.monotonic() < until, rows
+        shown.wait_for_timeout(100)
+    return rows
+
+
+@pytest.mark.slow
+def test_a_page_follows_a_training_as_it_goes(browser: Any, tmp_path: Path) -> None:
+    asked = study(tmp_path / "live", ("none", "batchnorm", "dropout"), epochs=400, batch_size=32, seeds=8)
+    ended: list[Any] = []
+    with Served(tmp_path) as served:
+        shown, wrong = opened(browser, served)
+        shown.get_by_text("No study yet.").wait_for()
+        trains = threading.Thread(target=lambda: ended.append(asked.run(verbose=0)))
+        trains.start()
+        shown.get_by_role("link", name="live").click()  # the list follows what happens
+        shown.locator("#state[data-state=training]").wait_for(timeout=60_000)
+        first = drawn(shown, lambda rows: rows > 0)
+        drawn(shown, lambda rows: rows > first)
+        assert "run-epochs" in shown.locator("#pace").inner_text()
+        assert shown.locator("#cohorts tbody tr").count() >= 1
+        assert shown.locator(".living .mark-line path").count() >= 2
+        shown.locator("#state[data-state=ended]").wait_for(timeout=120_000)
+        trains.join()
+        assert not shown.locator("#training").is_visible()
+        assert shown.locator("#verdicts li").count() == 2
+        assert [row.inner_text() for row in shown.locator("#recipes tbody tr td:first-child").all()] == [
+            *asked.plan.recipes,
+        ]
+        drawn(shown, lambda rows: rows == 3 * 2 * 400)
+        assert wrong == []
+        shown.get_by_role("link", name="The report so far").click()
+        shown.locator("figure[data-chart=forest] .living svg").wait_for(timeout=60_000)
+        assert wrong == []
+        shown.context.close()
+    (result,) = ended
+    assert len(result.runs) == 24  # who is watched loses nothing
+
+
+@pytest.mark.slow
+def test_names_are_text_on_every_page(browser: Any, tmp_path: Path) -> None:
+    import keras
+
+    def build() -> keras.Model:
+        model = keras.Sequential([keras.layers.Dense(2, activation="softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    study(tmp_path / "<img src=x onerror=alert(1)>", dict.fromkeys(NASTY, build)).run(verbose=0)
+    study(tmp_path / "'\"><script>alert(2)<", dict.fromkeys(NASTY, build), epochs=1).run(verbose=0)
+    with Served(tmp_path) as served:
+        shown, wrong = opened(browser, served, viewport={"width": 390, "height": 800})
+        nodes = "document.querySelectorAll('img, iframe, b, i, main script').length"
+        assert shown.locator("#studies a").count() == 2
+        assert shown.evaluate(nodes) == 0
+        for number in range(2):
+            shown.goto(served.entry.address)
+            shown.locator("#studies a").nth(number).click()
+            drawn(shown, lambda rows: rows > 0)
+            assert shown.locator("#recipes tbody tr").count() == len(NASTY)
+            assert NASTY[0] in shown.locator("#recipes").inner_text()
+            assert shown.evaluate(nodes) == 0
+            assert shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+            shown.locator(".pair button").click()
+            assert NASTY[0] in shown.locator("main").inner_text()
+            assert shown.evaluate(nodes) == 0
+        assert wrong == []
+        shown.context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(scheme: str, kept: Path, browser: Any) -> None:
+    with Served(kept) as served:
+        shown, wrong = opened(browser, served, color_scheme=scheme, bypass_csp=True)
+        pages = ["/", *(f"/study/{key}" for key in keys_of(kept)), "/compare?one={}&other={}".format(*keys_of(kept))]
+        for path in pages:
+            shown.goto(f"http://127.0.0.1:{served.entry.port}{path}")
+            if "/study/" in path:
+                drawn(shown, lambda rows: rows > 0)
+            found = Axe().run(shown).response["violations"]
+            bad = [
+                (path, own["id"], [node["html"][:120] for node in own["nodes"]][:3])
+                for own in found
+                if own["impact"] in ("serious", "critical")
+            ]
+            assert bad == []
+        assert wrong == []
+        shown.context.close()
+
+
+@pytest.mark.slow
+def test_recipes_are_hidden_by_keyboard(kept: Path, browser: Any) -> None:
+    with Served(kept) as served:
+        shown, wrong = opened(browser, served)
+        shown.locator("#studies a").first.press("Enter")
+        drawn(shown, lambda rows: rows > 0)
+        assert shown.locator(".living .mark-line path").count() == 4
+        shown.locator("button[data-recipe=none]").press("Space")
+        shown.locator("html[data-shown='1']").wait_for()
+        assert shown.locator(".living .mark-line path").count() == 2
+        assert wrong == []
+        shown.context.close()
