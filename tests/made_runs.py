@@ -68,7 +68,7 @@ def written(names: list[str], seeds: int = 6, epochs: int = 8, *, measured: bool
         compare(made, names[0]),
         made,
         dataset="toy <b>",
-        how={"data": "toy & co"},
+        how={"data": "toy & co", "found in the data": "column <svg onload=alert(5)>"},
         command="kohort compare toy",
         classes=["a</script>", "<i>b</i>", "'] + alert(4) + ['"] if measured else (),
         failures=[Failure(names[-1], 3, "out of memory", "<u>cause</u>")] if measured else (),

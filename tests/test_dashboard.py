@@ -174,7 +174,7 @@ def test_a_study_is_read_again_only_when_it_has_changed(tmp_path: Path, monkeypa
     studies = Studies(tmp_path)
     (key,) = studies.keys()
     first = studies.get(key)
-    monkeypatch.setattr("kohort.dashboard.studies._read", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr("kohort.dashboard.studies._read", lambda *_: pytest.fail("read again"))
     assert studies.get(key).version == first.version
     monkeypatch.undo()
     study(tmp_path / "s", seeds=7).run(verbose=0)

@@ -18,7 +18,7 @@ from kohort.report.html import page
 from kohort.report.markdown import markdown
 from kohort.report.plots import Plots
 from kohort.report.text import table
-from kohort.run import Outcome, Run
+from kohort.run import FitPace, Outcome, Run
 from kohort.statistics import compare
 from kohort.statistics.units import Units, percent, points
 
@@ -126,7 +126,7 @@ def test_the_page_asks_for_nothing_outside_itself() -> None:
 def test_names_are_data_never_markup() -> None:
     text = page(written(NASTY, measured=True))
     without_scripts = re.sub(r"<script>.*?</script>\n", "", text, flags=re.DOTALL)
-    for sign in ("<img", "<script>", "<b>", "<i>", "<u>"):
+    for sign in ("<img", "<script>", "<b>", "<i>", "<u>", "<svg onload"):
         assert sign not in without_scripts
     assert without_scripts.count("</script>") == 1  # the specifications', which are JSON
     assert "{{ 7 * 7 }}" in text
@@ -205,6 +205,24 @@ def test_what_was_measured_is_pooled_over_seeds() -> None:
     assert {(true, given) for true, given, _ in confusion.worst(3)} == {("a", "b"), ("b", "c"), ("c", "a")}
     (cost,) = told.costs
     assert (cost.runs, cost.epochs, cost.seconds) == (4, 32, pytest.approx(6.0))
+    assert np.isnan(cost.by_fit)
+    assert told.cost == ""
+
+
+def test_what_a_loop_over_fit_would_have_cost_is_told_where_it_was_timed() -> None:
+    made = runs(["none", "stopped"], seeds=4, epochs=10)
+    for values in made["stopped", 2].history.values():
+        del values[3:]
+    pace = {"none": FitPace(2.0, 0.5), "stopped": FitPace(3.0, 1.0)}
+    told = document(compare(made, "none"), made, dataset="toy", how={}, by_fit=pace, seconds=10.0)
+    assert [cost.by_fit for cost in told.costs] == [4 * (2.0 + 9 * 0.5), 4 * 3.0 + 3 * 9 + 2]
+    assert "would take about 67 s, 6.7 times as long" in told.cost
+    assert ">41.0<" in page(told)
+    study = kohort.Study(["none", "dropout"], kohort.data.named("moons"), seeds=1, epochs=1)
+    result = study.run(verbose=0, time_fit=True)
+    assert set(result.by_fit) == {"none", "dropout 0.3"}
+    assert all(pace.first > pace.epoch > 0 for pace in result.by_fit.values())
+    assert "by model.fit would take about" in result.document().cost
 
 
 def test_runs_that_were_stopped_are_marked_where_they_stopped() -> None:

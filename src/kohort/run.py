@@ -70,6 +70,19 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class FitPace:
+    """What a recipe costs by plain `model.fit`, in seconds.
+
+    Attributes:
+        first: To build and compile a model and train its first epoch.
+        epoch: To train each later epoch.
+    """
+
+    first: float
+    epoch: float
+
+
+@dataclass(frozen=True)
 class Failure:
     """A run that gave no usable network, and why.
 

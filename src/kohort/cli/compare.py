@@ -84,6 +84,13 @@ def compare(
     diagnostics: Annotated[
         bool, typer.Option(help="Measure norms of weights and gradients, zeros and dead units of each run.")
     ] = True,
+    time_fit: Annotated[
+        bool,
+        typer.Option(
+            "--time-fit",
+            help="Also time three epochs of plain model.fit for each recipe, so that the report can compare.",
+        ),
+    ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say which recipes trained in one program, and how it lay on the machine.")
     ] = False,
@@ -124,7 +131,7 @@ def compare(
         diagnostics=diagnostics,
     )
     try:
-        result = study.run(verbose=0 if quiet else 1)
+        result = study.run(verbose=0 if quiet else 1, time_fit=time_fit)
     except KeyboardInterrupt:
         kept = (
             f"What had ended is kept in {folder}; typed again, the command goes on." if folder else "Nothing is kept."

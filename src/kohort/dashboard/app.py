@@ -26,8 +26,8 @@ from kohort.report.charts.following import following
 from kohort.report.charts.style import PALETTE
 from kohort.report.html import page, policy, scripts
 
-SECONDS = 1.0
-"""Between two looks at a study that is followed."""
+SECONDS = 2.0
+"""Between two looks at a study that is followed: a browser that draws takes time from a training on the same cores."""
 
 SCRIPTS = {"charts.js": "kohort.report", "list.js": "kohort.dashboard", "study.js": "kohort.dashboard"}
 STYLES = {"page.css": "kohort.report", "dashboard.css": "kohort.dashboard"}

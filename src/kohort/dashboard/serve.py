@@ -1,7 +1,9 @@
 """Serves a dashboard to this machine."""
 
+import logging
 import os
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import uvicorn
 from kohort.dashboard.app import application
 from kohort.dashboard.guard import HOSTS, Entry
 from kohort.errors import DataError
+from kohort.report.charts.drawn import runtime
 
-NICENESS = 10
+NICENESS = 19
 """Who trains goes first: a dashboard may wait for a core that a training has left."""
 
 
@@ -35,12 +38,14 @@ def serve(folder: Path, port: int, told: Callable[[str], None]) -> None:
         listening.close()
         raise DataError(f"port {port} cannot be served: {error}. Leave --port out for one that is free.") from error
     entry = Entry(listening.getsockname()[1])
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_telling)
     config = uvicorn.Config(
         application(folder, entry), log_level="warning", access_log=False, server_header=False, lifespan="off",
         timeout_graceful_shutdown=1,
     )  # fmt: skip
     if hasattr(os, "nice"):
         os.nice(NICENESS)
+    threading.Thread(target=runtime, daemon=True).start()  # a second of work that no page should wait for
     listening.listen()
     told(entry.address)
     try:
@@ -49,3 +54,8 @@ def serve(folder: Path, port: int, told: Callable[[str], None]) -> None:
         pass
     finally:
         listening.close()
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Streams of events have no end of their own: that they are cut when the server ends is no error."""
+    return "without completing response" not in record.getMessage()

@@ -10,6 +10,7 @@ from kohort.errors import StudyError
 from kohort.report.document import Document, document
 from kohort.run import Run
 from kohort.statistics.comparison import Comparison, compare
+from kohort.statistics.verdict import RESAMPLES
 from kohort.store.database import FILE
 from kohort.store.layout import is_locked
 from kohort.store.live import LIVE, LiveNow, read_live
@@ -76,13 +77,14 @@ class Studies:
             KeyError: There is no such study.
         """
         folder, version = self._folder(key), self.version(key)
-        kept = "-".join(version.split("-")[:2])
+        live = read_live(folder)
+        kept = f"{'-'.join(version.split('-')[:2])} {live is not None}"
         with self._lock:
             if self._read.get(key, ("",))[0] != kept:
-                self._read[key] = (kept, *_read(folder))
+                self._read[key] = (kept, *_read(folder, live is not None))
             _, study, trouble, comparison = self._read[key]
         place = str(folder.relative_to(self.folder)) if folder != self.folder else folder.name
-        return Watched(key, place, study, trouble, read_live(folder), comparison, version)
+        return Watched(key, place, study, trouble, live, comparison, version)
 
     def document(self, key: str) -> Document | None:
         """The report of a study as far as it has run; None where there is nothing to compare yet.
@@ -116,15 +118,19 @@ def runs_compared(study: StoredStudy, comparison: Comparison) -> dict[tuple[str,
     return {(own.recipe, seed): study.runs[own.recipe, seed] for own in comparison.recipes for seed in own.seeds}
 
 
-def _read(folder: Path) -> tuple[StoredStudy | None, str, Comparison | None]:
+RESAMPLES_WHILE_TRAINING = 1_000
+"""A tenth of the usual, for verdicts that the next cohort changes anyway: a core that trains must not wait for them."""
+
+
+def _read(folder: Path, live: bool) -> tuple[StoredStudy | None, str, Comparison | None]:
     try:
         study = read_study(folder)
     except (StudyError, OSError) as error:
         return None, str(error), None
-    return study, "", _compared(study)
+    return study, "", _compared(study, RESAMPLES_WHILE_TRAINING if live else RESAMPLES)
 
 
-def _compared(study: StoredStudy) -> Comparison | None:
+def _compared(study: StoredStudy, resamples: int) -> Comparison | None:
     """The recipes side by side; None where none has run, or where verdicts must know of the rounds of seeds."""
     if not study.runs or study.identity.facts.get("most_seeds"):
         return None
@@ -132,7 +138,7 @@ def _compared(study: StoredStudy) -> Comparison | None:
     baseline = study.identity.facts["baseline"]
     if not any(recipe == baseline for recipe, _ in runs):
         return None
-    return compare(runs, baseline)
+    return compare(runs, baseline, resamples=resamples)
 
 
 def _shares_seeds(study: StoredStudy) -> bool:

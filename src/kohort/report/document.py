@@ -16,9 +16,9 @@ from kohort.report.measured import (
     residuals_of,
     weights_of,
 )
-from kohort.report.sentences import honesty_sentence, lead_sentence, textbook_sentence, verdict_sentences
+from kohort.report.sentences import cost_sentence, honesty_sentence, lead_sentence, textbook_sentence, verdict_sentences
 from kohort.report.strengths import Strengths, strengths_of
-from kohort.run import Failure, Run
+from kohort.run import Failure, FitPace, Run
 from kohort.statistics.comparison import Comparison
 from kohort.statistics.units import Units
 
@@ -43,6 +43,7 @@ class Document:
         confusion: Which classes the best recipe takes for which; None of a regression and where it was not kept.
         residuals: How far each recipe of a regression is off.
         costs: What each recipe took.
+        cost: What all of it took, beside plain `model.fit` where that was timed; empty where it is not known.
         failures: The runs that gave no usable network.
         how: How it was made: name -> value.
         code: The recipes as code: name -> source.
@@ -64,6 +65,7 @@ class Document:
     confusion: Confusion | None
     residuals: tuple[Residuals, ...]
     costs: tuple[Cost, ...]
+    cost: str
     failures: tuple[str, ...]
     how: Mapping[str, str]
     code: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +82,8 @@ def document(
     classes: Sequence[str] = (),
     failures: Sequence[Failure] = (),
     code: Mapping[str, str] | None = None,
+    by_fit: Mapping[str, FitPace] | None = None,
+    seconds: float | None = None,
 ) -> Document:
     """Writes the report of a comparison.
 
@@ -92,7 +96,10 @@ def document(
         classes: The classes' names.
         failures: The runs that gave no usable network.
         code: The recipes as code: name -> source.
+        by_fit: What each recipe costs by plain `model.fit`, where that was timed.
+        seconds: What all of it took, where that is known.
     """
+    costs = costs_of(runs, by_fit or {})
     names = [summary.recipe for summary in comparison.recipes]
     told = ", ".join(names) if len(names) <= MOST_IN_TITLE else f"{len(names)} recipes"
     best = comparison.best.recipe
@@ -111,7 +118,8 @@ def document(
         reliable=reliable_of(runs),
         confusion=confusion_of(best, grouped(runs)[best], classes),
         residuals=residuals_of(runs),
-        costs=costs_of(runs),
+        costs=costs,
+        cost=cost_sentence(costs, seconds),
         failures=tuple(map(str, failures)),
         how=how,
         code=code or {},

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import math
 from importlib.resources import files
 from typing import Any
 
@@ -15,7 +16,7 @@ from kohort.report.charts.style import PALETTE
 from kohort.report.document import Document
 from kohort.report.figures import figures, hidden_at_first
 from kohort.report.sentences import improvement_in_words
-from kohort.report.text import mean
+from kohort.report.text import mean, seconds
 
 
 def page(document: Document, *, interactive: bool = True) -> str:
@@ -28,7 +29,11 @@ def page(document: Document, *, interactive: bool = True) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     units = document.units
     environment.filters.update(
-        score=units.score, mean=mean, improvement=lambda row: improvement_in_words(row, units), thousands="{:,}".format
+        score=units.score,
+        mean=mean,
+        improvement=lambda row: improvement_in_words(row, units),
+        thousands="{:,}".format,
+        seconds=seconds,
     )
     template = environment.from_string(_file("page.html.jinja"))
     shown = list(figures(document, legend=False, hover=False))
@@ -39,6 +44,7 @@ def page(document: Document, *, interactive: bool = True) -> str:
         document=document,
         comparison=document.comparison,
         units=units,
+        timed=any(math.isfinite(cost.by_fit) for cost in document.costs),
         figures=shown,
         drawn={own.name: Markup(svg(spec(own.chart()), own.name)) for own in shown},
         specs=_packed(living) if interactive else "",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from kohort.report.document import Document
 from kohort.report.figures import figures
 from kohort.report.sentences import improvement_in_words
-from kohort.report.text import mean
+from kohort.report.text import mean, seconds
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#&~$@]|:(?=//))")  # what means something within a line; @ calls people
 
@@ -64,6 +64,16 @@ def _lines(document: Document, folder: str) -> Iterator[str]:
         yield f"![{text(figure.title)}]({folder}/{figure.name}.svg)\n"
         yield f"{text(figure.caption)}\n"
         yield from _table(figure.heads, figure.numbers)
+    yield "## What it took\n"
+    yield from _table(
+        ("recipe", "runs", "epochs, all runs", "seconds, all runs", "by model.fit, about"),
+        [
+            (own.recipe, str(own.runs), f"{own.epochs:,}", seconds(own.seconds), seconds(own.by_fit))
+            for own in document.costs
+        ],
+    )
+    if document.cost:
+        yield f"{text(document.cost)}\n"
     if document.failures:
         yield "## Runs that gave no usable network\n"
         yield from (f"- {text(failure)}" for failure in document.failures)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kohort.report.curves import grouped
-from kohort.run import WEIGHT_EDGES, Run
+from kohort.run import WEIGHT_EDGES, FitPace, Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +95,15 @@ class Cost:
         runs: How many runs.
         epochs: The epochs that they trained, together.
         seconds: The seconds of training, compiling included, that fall to them; NaN where they were not measured.
+        by_fit: The seconds that plain `model.fit` would have taken for the same runs and epochs, one after another; NaN
+            where that was not timed.
     """
 
     recipe: str
     runs: int
     epochs: int
     seconds: float
+    by_fit: float
 
 
 def weights_of(runs: Mapping[tuple[str, int], Run]) -> tuple[Weights, ...]:
@@ -169,12 +172,15 @@ def residuals_of(runs: Mapping[tuple[str, int], Run]) -> tuple[Residuals, ...]:
     return tuple(found)
 
 
-def costs_of(runs: Mapping[tuple[str, int], Run]) -> tuple[Cost, ...]:
-    """What each recipe took."""
-    return tuple(
-        Cost(recipe, len(own), sum(len(run.epoch) for run in own), len(own) * _mean(own, "seconds"))
-        for recipe, own in grouped(runs).items()
-    )
+def costs_of(runs: Mapping[tuple[str, int], Run], by_fit: Mapping[str, FitPace]) -> tuple[Cost, ...]:
+    """What each recipe took, and would have taken."""
+    found = []
+    for recipe, own in grouped(runs).items():
+        epochs = sum(len(run.epoch) for run in own)
+        pace = by_fit.get(recipe, FitPace(np.nan, np.nan))
+        loop = len(own) * pace.first + (epochs - len(own)) * pace.epoch
+        found.append(Cost(recipe, len(own), epochs, len(own) * _mean(own, "seconds"), loop))
+    return tuple(found)
 
 
 def _mean(runs: Sequence[Run], name: str) -> float:

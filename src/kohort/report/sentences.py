@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from kohort.report.measured import Cost
 from kohort.statistics.comparison import Comparison, RecipeSummary
 from kohort.statistics.units import Units
 
@@ -74,6 +75,25 @@ def honesty_sentence(comparison: Comparison) -> str:
         f"The best validation epoch of one seed against that run's test score, in{unit}: {optimism}. "
         f"Picked by it, {wrong} of {seeds} seeds choose another recipe than {lost.best}, the best on average; "
         f"on fresh seeds such picks cost {units.span(lost.cost)}{units.unit_of_change}."
+    )
+
+
+def cost_sentence(costs: Sequence[Cost], seconds: float | None) -> str:
+    """What a study took, and would have taken by a loop over `model.fit`.
+
+    Args:
+        costs: What each recipe took.
+        seconds: What all of it took; None where only the training is known.
+    """
+    loop = sum(cost.by_fit for cost in costs)
+    if seconds is None:
+        return ""
+    took = f"Building, compiling, training and testing took {seconds:.0f} s."
+    if math.isnan(loop):
+        return took
+    return (
+        f"{took} The same runs one after another by model.fit would take about {loop:.0f} s, {loop / seconds:.1f} "
+        "times as long: a loop that builds and compiles each model, by the pace of three epochs of each recipe here."
     )
 
 

@@ -1,5 +1,6 @@
 """The comparison as a table in a terminal."""
 
+import math
 from collections.abc import Sequence
 
 from rich.table import Table
@@ -47,3 +48,8 @@ def table(comparison: Comparison) -> Table:
 def mean(values: Sequence[float]) -> float:
     """The arithmetic mean."""
     return sum(values) / len(values)
+
+
+def seconds(value: float) -> str:
+    """Seconds with one digit; a dash where they are not known."""
+    return "–" if math.isnan(value) else f"{value:.1f}"

@@ -12,7 +12,7 @@ from kohort.statistics.optimism import Regret, optimism, regret
 from kohort.statistics.spending import Looks
 from kohort.statistics.table import ScoreTable
 from kohort.statistics.units import Units
-from kohort.statistics.verdict import Verdict, Verdicts, judge
+from kohort.statistics.verdict import RESAMPLES, Verdict, Verdicts, judge
 
 FEWEST_FOR_REGRET = 4  # seeds are halved, and a half needs two
 
@@ -119,6 +119,7 @@ def compare(
     *,
     smallest_effect: float | None = None,
     looks: Looks | None = None,
+    resamples: int = RESAMPLES,
 ) -> Comparison:
     """Summarises runs that were tested, and judges each recipe against the baseline.
 
@@ -129,6 +130,7 @@ def compare(
         baseline: The name of a recipe among them.
         smallest_effect: The smallest effect that matters; see `judge`.
         looks: Where seeds came in rounds: the schedule, with the looks taken before this one.
+        resamples: How many the verdicts come from; see `judge`.
 
     Raises:
         ValueError: The baseline has no runs, a run was not tested, or recipes ran with different seeds.
@@ -151,7 +153,7 @@ def compare(
     table = _table(tests, scores, seeds, baseline)
     verdicts = None
     if table is not None:
-        verdicts = judge(table, baseline, smallest_effect=smallest_effect, looks=looks)
+        verdicts = judge(table, baseline, smallest_effect=smallest_effect, looks=looks, resamples=resamples)
     summaries = tuple(
         _summary(name, own, scores[name], first, verdicts if name != baseline else None)
         for name, own in grouped.items()

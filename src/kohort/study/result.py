@@ -12,7 +12,7 @@ from kohort.report.document import Document, document
 from kohort.report.files import write_report
 from kohort.report.plots import Plots
 from kohort.report.sentences import verdict_sentences
-from kohort.run import Failure, Run, Runs, best_validated, diverged
+from kohort.run import Failure, FitPace, Run, Runs, best_validated, diverged
 from kohort.statistics.calibration import BINS, Calibration
 from kohort.statistics.comparison import Comparison, compare
 from kohort.statistics.spending import Looks
@@ -41,6 +41,7 @@ class StudyResult:
         unfinished: The runs that could not be trained.
         predictor: Lets the networks predict.
         code: The recipes as code: name -> source.
+        by_fit: What each recipe costs by plain `model.fit`, where that was timed.
     """
 
     plan: Plan
@@ -56,6 +57,7 @@ class StudyResult:
     unfinished: tuple[Failure, ...] = ()
     predictor: Predictor | None = field(default=None, repr=False)
     code: Mapping[str, str] = field(default_factory=dict, repr=False)
+    by_fit: Mapping[str, FitPace] = field(default_factory=dict, repr=False)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -94,6 +96,8 @@ class StudyResult:
             classes=() if self.predictor is None else self.predictor.dataset.classes,
             failures=self.failures,
             code=self.code,
+            by_fit=self.by_fit,
+            seconds=self.seconds,
         )
 
     @property

@@ -1,6 +1,6 @@
 """A round of a study: recipes train under some seeds and are tested, but for runs that the study's folder holds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -19,9 +19,10 @@ from kohort.data.splitting import Split, split
 from kohort.errors import DataError, RecipeError
 from kohort.progress import Listener
 from kohort.recipes.recipe import Recipe, callbacks_of
-from kohort.run import Evaluation, Failure, Run, Runs
+from kohort.run import Evaluation, Failure, FitPace, Run, Runs
 from kohort.store.folder import StudyFolder
 from kohort.study.answers import answers
+from kohort.study.fit_pace import OnRows, paces
 from kohort.study.plan import Plan
 from kohort.training import Cohort, Request, fit_members, with_model
 
@@ -125,6 +126,13 @@ class Rounds:
             cohorts += trained.cohorts
             separate += trained.separate
         return Runs(runs, cohorts=list(dict.fromkeys(cohorts)), separate=separate)
+
+    def fit_paces(self, seed: int) -> Mapping[str, FitPace]:
+        """What the recipes cost by plain `model.fit`, timed on a seed's rows."""
+        own = split(self.dataset, seed, self.plan.batch_size)
+        x, y = self.dataset.inputs(own.train), self.dataset.targets(own.train).values
+        training, validation = ((x[rows], y[rows]) for rows in (own.train, own.validation))
+        return paces(self.recipes, OnRows(training, validation, self.plan.batch_size, seed))
 
     def _missing(
         self, seeds: tuple[int, ...], runs: dict[Key, Run]

@@ -18,7 +18,7 @@ from kohort.data.dataset import Dataset
 from kohort.data.splitting import Split, duplicates_across, parts, split
 from kohort.errors import DataError, RecipeError
 from kohort.notebook import table_html
-from kohort.progress import Listener, all_of, silent
+from kohort.progress import Listener, Stage, all_of, silent
 from kohort.recipes.compose import network_for, recipes_for
 from kohort.recipes.definition import code_of, definition_of, source_of
 from kohort.recipes.design import Problem
@@ -198,12 +198,14 @@ class Study:
         recipes = {recipe.name: definition_of(recipe) for recipe in self.recipes}
         return Identity(plan.dataset[0], decides, recipes, facts)
 
-    def run(self, *, verbose: int = 1, listener: Listener | None = None) -> StudyResult:
+    def run(self, *, verbose: int = 1, listener: Listener | None = None, time_fit: bool = False) -> StudyResult:
         """Trains and tests every run that the study's folder does not hold.
 
         Args:
             verbose: 0 silent, else a progress bar on standard error if that is a terminal.
             listener: Hears of progress instead of the bar.
+            time_fit: Also train three epochs of each recipe by plain `model.fit`, so that the report can tell what the
+                same runs would have cost that way.
 
         Raises:
             StudyError: The folder is of another study, in use, or cannot be written to.
@@ -219,6 +221,9 @@ class Study:
                 result = self._result([train(self.plan.seeds)], failures, started)
             else:
                 result = self._run_until_settled(self.looks, train, failures, started)
+            if time_fit:
+                display(Stage("timing model.fit", 0, 1))
+                result = replace(result, by_fit=self._rounds.fit_paces(self.plan.seeds[0]))
             return replace(result, mended=tuple(folder.remarks)) if folder else result
 
     def _opened(self) -> AbstractContextManager[StudyFolder | None]:

@@ -6,6 +6,9 @@
   let view = null;
   let living = null;
   let rows = [];
+  const SECONDS = 4;
+  let waiting = 0;
+  let next = 0;
   const toggles = window.kohortToggles(() => (view ? [view] : []));
 
   function fill(body, lines) {
@@ -25,6 +28,18 @@
       const item = document.createElement("li");
       item.textContent = sentence;
       return item;
+    }));
+  }
+
+  let shownFacts = "";
+
+  function showFacts(facts) {
+    at("facts").replaceChildren(...Object.entries(facts).flatMap(([name, value]) => {
+      const term = document.createElement("dt");
+      const meaning = document.createElement("dd");
+      term.textContent = name;
+      meaning.textContent = value;
+      return [term, meaning];
     }));
   }
 
@@ -57,16 +72,27 @@
       [one.recipe, one.runs, one.diverged || "", one.mean, one.improvement, one.verdict]));
     at("failed").hidden = told.failures.length === 0;
     list(at("failures"), told.failures);
-    at("facts").replaceChildren(...Object.entries(told.facts).flatMap(([name, value]) => {
-      const term = document.createElement("dt");
-      const meaning = document.createElement("dd");
-      term.textContent = name;
-      meaning.textContent = value;
-      return [term, meaning];
-    }));
+    const facts = JSON.stringify(told.facts);
+    if (facts !== shownFacts) showFacts(told.facts);
+    shownFacts = facts;
     rows = told.curves;
-    draw().catch((error) => console.error(error));
+    drawSoon(told.state !== "training");
     document.documentElement.dataset.version = told.version;
+  }
+
+  // Drawing takes time from a training on the same cores: every few seconds, and no more than a fiftieth of them.
+  function drawSoon(now) {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const started = performance.now();
+      try {
+        await draw();
+      } catch (error) {
+        console.error(error);
+      }
+      const ended = performance.now();
+      next = ended + Math.max(SECONDS * 1000, 50 * (ended - started));
+    }, now ? 0 : Math.max(0, next - performance.now()));
   }
 
   async function draw() {
@@ -78,12 +104,13 @@
     const view = await living;
     view.data("rows", rows.map((row) => ({ ...row })));
     // what was before a tenth of the epochs is far away and would flatten the rest
-    const settled = Math.max(...rows.map((row) => row.epoch)) / 10;
+    const length = Math.max(...rows.map((row) => row.epoch));
+    const settled = length / 10;
     const late = rows.filter((row) => row.epoch > settled && row.low !== null && row.high !== null);
     const floor = Math.min(...late.map((row) => row.low));
     const ceiling = Math.max(...late.map((row) => row.high));
     const room = 0.05 * (ceiling - floor) || 1e-3;
-    view.signal("floor", floor - room).signal("ceiling", ceiling + room);
+    view.signal("floor", floor - room).signal("ceiling", ceiling + room).signal("every", Math.ceil(length / 25));
     await view.runAsync();
     window.kohortSaidOnce(figure.querySelector(".living"));
     document.documentElement.dataset.drawn = String(rows.length);

@@ -15,7 +15,8 @@ ROWS = "rows"
 def following(names: Sequence[str], heading: str) -> Any:
     """Curves of training and validation without data: a page gives them rows of recipe, part, epoch, mean, low, high.
 
-    A page sets the parameters `floor` and `ceiling`, too: between them the curves are drawn.
+    A page sets parameters, too: between `floor` and `ceiling` the curves are drawn, and `every` so many epochs a point
+    answers to a pointer.
 
     Args:
         names: The recipes.
@@ -31,10 +32,13 @@ def following(names: Sequence[str], heading: str) -> Any:
     line = base.mark_line(strokeWidth=2, clip=True).encode(
         x=epoch, y="mean:Q", color=colour(names), strokeDash=dash(names)
     )
-    points = base.mark_point(size=40, opacity=0, filled=True, clip=True).encode(
-        x=epoch, y="mean:Q", color=colour(names), tooltip=told
+    # thousands of points that answer to a pointer would take a core from the training that is followed
+    points = (
+        base.transform_filter("datum.epoch % every == 0")
+        .mark_point(size=40, opacity=0, filled=True, clip=True)
+        .encode(x=epoch, y="mean:Q", color=colour(names), tooltip=told)
     )
     layers = alt.layer(band, line, points, data=alt.NamedData(ROWS)).properties(width=HALF, height=240)
     chart = layers.facet(column=alt.Column("part:N", title=None))
-    ends = [alt.param(name=name, value=value) for name, value in (("floor", 0), ("ceiling", 1))]
+    ends = [alt.param(name=name, value=value) for name, value in (("floor", 0), ("ceiling", 1), ("every", 1))]
     return may_hide(chart.add_params(*ends), ())
