@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
@@ -41,13 +42,14 @@ def main() -> None:
         found = re.search(r"http://\S+", served.stdout.readline())
         assert found
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        words = ["--recipes", RECIPES, "--epochs", "150", "--study", str(folder / "digits"), "--quiet", "--time-fit"]
+        words = ["--recipes", RECIPES, "--epochs", "400", "--study", str(folder / "digits"), "--quiet", "--time-fit"]
         training = subprocess.Popen([KOHORT, "compare", "digits", *words, "--report", str(folder / "report.html")])
-        page = browser.new_page(viewport={"width": 1440, "height": 1250})
+        page = browser.new_page(viewport={"width": 1440, "height": 1400})
         page.goto(found.group())
         page.get_by_role("link", name="digits").click(timeout=60_000)
         page.locator("#cohorts tbody tr").nth(1).wait_for(timeout=120_000)  # the second cohort trains
-        page.wait_for_timeout(2500)
+        while int(page.locator("html").get_attribute("data-drawn") or 0) < 900:
+            page.wait_for_timeout(100)
         page.screenshot(path=IMAGES / "dashboard.png")
         training.wait()
         page.locator("#state[data-state=ended]").wait_for(timeout=60_000)
@@ -62,10 +64,12 @@ def main() -> None:
             page.goto((folder / "report.html").as_uri())
             brought_to_life(page)
             whole = page.evaluate("document.documentElement.scrollHeight")
-            clip = {"x": 0, "y": 0, "width": width, "height": min(whole, 4200 if width > 400 else 2600)}
+            clip = {"x": 0, "y": 0, "width": width, "height": min(whole, 2600)}
             page.screenshot(path=IMAGES / f"report{ending}.png", full_page=True, clip=clip)
             page.close()
         browser.close()
+        for path in IMAGES.glob("*.png"):
+            Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
         served.terminate()
         served.wait(20)
 

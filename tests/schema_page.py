@@ -38,6 +38,9 @@ commits with `synchronous = FULL`. `tests/test_store.py` kills a process before 
 each fail (disk full, database locked, no memory), cuts off each file and flips its bits: what is left is right, what
 is damaged is named and made anew from the records or trained again.
 
+While a study trains, `live.json` beside it says how it goes on, for whoever follows it (`kohort dashboard`); nothing
+depends on it, and it is gone afterwards.
+
 Reading needs neither Keras nor JAX: `kohort studies`, `kohort show FOLDER`, `kohort report FOLDER`, `kohort export
 FOLDER runs.csv` (or `.parquet`, `.md`, `.tex`; `--logs` for a row per epoch), `kohort.store.reading.read_study`. A
 run that is read back builds its model with its weights and a new optimiser. `--weights best` keeps the weights of each

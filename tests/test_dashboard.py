@@ -292,7 +292,7 @@ def test_a_page_follows_a_training_as_it_goes(browser: Any, tmp_path: Path) -> N
         assert [row.inner_text() for row in shown.locator("#recipes tbody tr td:first-child").all()] == [
             *asked.plan.recipes,
         ]
-        drawn(shown, lambda rows: rows == 3 * 2 * 400)
+        drawn(shown, lambda rows: rows == 3 * 2 * 200)
         assert wrong == []
         shown.get_by_role("link", name="The report so far").click()
         shown.locator("figure[data-chart=forest] .living svg").wait_for(timeout=60_000)

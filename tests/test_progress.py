@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 import kohort
-from kohort.progress import Band, CohortNow, Pace, Stage
+from kohort.progress import Band, CohortNow, Cohorts, Pace, Stage
 from kohort.store.layout import locked
 from kohort.store.live import LIVE, LiveFile, read_live
 from kohort.terminal import Display, best_so_far, cohorts_table
@@ -114,6 +114,19 @@ def test_a_terminal_shows_a_line_for_each_cohort_and_names_are_data() -> None:
         shown = printed(console)
     for words in ("[bold]none[/bold], l2", "training [red]l2[/red]", "2/50", "val_accuracy 0.7500", "40/2000"):
         assert words in shown
+
+
+def test_a_cohort_that_has_ended_is_looked_at_once_more() -> None:
+    first, more, other = cohort(("a",), loss=[1.0]), cohort(("a",), loss=[1.0, 0.5]), cohort(("b",), loss=[2.0])
+    cohorts, looks = Cohorts(), [first]
+    cohorts.hear(Stage("training a", 1, 9, ("a",), lambda: looks))
+    assert cohorts.look() == (first,)
+    looks[0] = more  # its last epochs, at which nobody looked
+    cohorts.hear(Stage("compiling b", 2, 9, ("b",)))
+    cohorts.hear(Stage("training b", 3, 9, ("b",), lambda: [other]))
+    ended, going = cohorts.look()
+    assert (ended.epoch, ended.going) == (2, 0)
+    assert going == other
 
 
 def test_without_a_terminal_nothing_is_shown_or_looked_at() -> None:

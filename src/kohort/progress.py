@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 
@@ -92,6 +92,26 @@ def all_of(*listeners: Listener) -> Listener:
             listener(stage)
 
     return heard
+
+
+class Cohorts:
+    """What cohorts looked like when they were looked at last; one that has ended is looked at once more."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, ...], CohortNow] = {}
+        self._stage: Stage | None = None
+
+    def hear(self, stage: Stage) -> None:
+        """Takes note of a stage; the cohort of the one before has ended if this is another's."""
+        before, self._stage = self._stage, stage
+        if before is not None and before.cohort != stage.cohort:
+            self._seen |= {own.recipes: replace(own, going=0) for own in before.look()}
+
+    def look(self) -> tuple[CohortNow, ...]:
+        """All cohorts so far, that in training as it is now."""
+        if self._stage is not None:
+            self._seen |= {own.recipes: own for own in self._stage.look()}
+        return tuple(self._seen.values())
 
 
 class Pace:

@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from kohort.progress import Band, CohortNow, Pace, Stage
+from kohort.progress import Band, CohortNow, Cohorts, Pace, Stage
 
 MOST_LINES = 12
 """Cohorts that have a line; the last ones, where there are more."""
@@ -40,10 +40,16 @@ class Display:
             TimeRemainingColumn(),
             console=console,
         )
-        self._live = Live(self._bar, console=console, transient=True, refresh_per_second=4)
+        self._live = Live(
+            self._bar,
+            console=console,
+            transient=True,
+            refresh_per_second=4,
+            redirect_stdout=sys.stdout.isatty(),  # what is printed into a file or a pipe goes there, not to the display
+        )
         self._shows = console.is_terminal
         self._task: TaskID | None = None
-        self._cohorts: dict[tuple[str, ...], CohortNow] = {}
+        self._cohorts = Cohorts()
         self._pace = Pace(0.5)
 
     def __enter__(self) -> "Display":
@@ -62,13 +68,12 @@ class Display:
         if self._task is None:
             self._task = self._bar.add_task(_short(stage.doing), total=stage.total)
         self._bar.update(self._task, description=_short(stage.doing), completed=stage.run_epochs, total=stage.total)
-        self._pace(lambda: self._look(stage))
+        self._cohorts.hear(stage)
+        self._pace(self._look)
 
-    def _look(self, stage: Stage) -> None:
-        for own in stage.look():
-            self._cohorts[own.recipes] = own
-        if self._cohorts:
-            self._live.update(Group(cohorts_table(list(self._cohorts.values())[-MOST_LINES:]), self._bar))
+    def _look(self) -> None:
+        if cohorts := self._cohorts.look():
+            self._live.update(Group(cohorts_table(cohorts[-MOST_LINES:]), self._bar))
 
 
 def cohorts_table(cohorts: Sequence[CohortNow]) -> Table:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kohort.dashboard.studies import Watched
 from kohort.progress import Band
-from kohort.report.curves import curves_of
+from kohort.report.curves import curves_of, drawn_epochs
 from kohort.report.sentences import improvement_in_words, lead_sentence, verdict_sentences
 from kohort.statistics.intervals import Interval, mean_interval
 from kohort.statistics.units import Units
@@ -140,18 +140,17 @@ def _curves(watched: Watched, study: StoredStudy, units: Units) -> list[dict[str
 
 
 def _rows(recipe: str, part: str, band: Band, units: Units) -> list[dict[str, Any]]:
-    each = zip(band.mean, band.low, band.high, strict=True)
     return [
         {
             "recipe": recipe,
             "part": part,
-            "epoch": epoch + 1,
-            "mean": units.drawn(mean),
-            "low": units.drawn(low),
-            "high": units.drawn(high),
+            "epoch": epoch,
+            "mean": units.drawn(band.mean[epoch - 1]),
+            "low": units.drawn(band.low[epoch - 1]),
+            "high": units.drawn(band.high[epoch - 1]),
         }
-        for epoch, (mean, low, high) in enumerate(each)
-        if math.isfinite(mean)
+        for epoch in drawn_epochs(len(band.mean))
+        if math.isfinite(band.mean[epoch - 1])
     ]
 
 

@@ -55,6 +55,20 @@ def grouped(runs: Mapping[tuple[str, int], Run]) -> dict[str, list[Run]]:
     return found
 
 
+MOST_EPOCHS = 200
+"""Of a curve that is drawn; of longer ones every second epoch is, or third, …: more take time and look the same."""
+
+
+def drawn_epochs(length: int) -> list[int]:
+    """The epochs of a curve that are drawn, counted from 1, the last one among them.
+
+    >>> len(drawn_epochs(150)), len(drawn_epochs(400)), drawn_epochs(401)[-3:]
+    (150, 200, [396, 399, 401])
+    """
+    step = max(1, -(-length // MOST_EPOCHS))
+    return [epoch for epoch in range(1, length + 1) if epoch % step == 0 or epoch == length]
+
+
 def curves_of(runs: Mapping[tuple[str, int], Run], metric: str) -> tuple[Curve, ...]:
     """The curves of training and validation, and how far they are apart; none where the metric was not logged."""
     found = []

@@ -84,14 +84,13 @@
   function drawSoon(now) {
     clearTimeout(waiting);
     waiting = setTimeout(async () => {
-      const started = performance.now();
+      let took = 0;
       try {
-        await draw();
+        took = await draw();
       } catch (error) {
         console.error(error);
       }
-      const ended = performance.now();
-      next = ended + Math.max(SECONDS * 1000, 50 * (ended - started));
+      next = performance.now() + Math.max(SECONDS * 1000, 50 * took);
     }, now ? 0 : Math.max(0, next - performance.now()));
   }
 
@@ -99,9 +98,10 @@
     const last = new Map(rows.map((row) => [`${row.recipe} ${row.part}`, row]));
     const said = [...last].map(([name, row]) => `${name}: ${row.mean} after epoch ${row.epoch}`).join("; ");
     figure.querySelector(".chart").setAttribute("aria-label", `Learning curves. ${said}`);
-    if (!rows.length) return;
+    if (!rows.length) return 0;
     living ??= begin();
     const view = await living;
+    const started = performance.now();
     view.data("rows", rows.map((row) => ({ ...row })));
     // what was before a tenth of the epochs is far away and would flatten the rest
     const length = Math.max(...rows.map((row) => row.epoch));
@@ -114,6 +114,7 @@
     await view.runAsync();
     window.kohortSaidOnce(figure.querySelector(".living"));
     document.documentElement.dataset.drawn = String(rows.length);
+    return performance.now() - started;
   }
 
   async function begin() {

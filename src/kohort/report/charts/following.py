@@ -22,7 +22,7 @@ def following(names: Sequence[str], heading: str) -> Any:
         names: The recipes.
         heading: The metric with its unit.
     """
-    epoch = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False))
+    epoch = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False), scale=alt.Scale(nice=False))
     scale = alt.Scale(zero=False, domainMin=alt.ExprRef("floor"), domainMax=alt.ExprRef("ceiling"), nice=False)
     told = ["recipe:N", "epoch:Q", alt.Tooltip("mean:Q", title=heading), "low:Q", "high:Q"]
     base = only_shown(alt.Chart())

@@ -6,10 +6,13 @@ from typing import Any
 import altair as alt
 
 from kohort.report.charts.style import WIDTH, Look, colour, dash, data, may_hide, only_shown
-from kohort.report.curves import Curve
+from kohort.report.curves import Curve, drawn_epochs
 from kohort.report.document import Document
 
 HALF = (WIDTH - 40) / 2
+
+MOST_POINTS = 40
+"""Of a curve that answer to a pointer; a browser takes seconds for thousands of them."""
 
 PLAIN = Look()
 
@@ -82,13 +85,13 @@ def _rows(document: Document, shown: Sequence[Curve]) -> list[dict[str, Any]]:
         {
             "recipe": curve.recipe,
             "part": curve.part,
-            "epoch": epoch + 1,
-            "mean": drawn(mean),
-            "low": drawn(low),
-            "high": drawn(high),
+            "epoch": epoch,
+            "mean": drawn(curve.mean[epoch - 1]),
+            "low": drawn(curve.low[epoch - 1]),
+            "high": drawn(curve.high[epoch - 1]),
         }
         for curve in shown
-        for epoch, (mean, low, high) in enumerate(zip(curve.mean, curve.low, curve.high, strict=True))
+        for epoch in drawn_epochs(len(curve.mean))
     ]
 
 
@@ -98,7 +101,7 @@ def _score(document: Document) -> alt.Tooltip:
 
 def _bands(document: Document, shown: Sequence[Curve], title: str, scale: alt.Scale, look: Look) -> list[Any]:
     names = _names(document)
-    epoch = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False))
+    epoch = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False), scale=alt.Scale(nice=False))
     told = [
         "recipe:N",
         "epoch:Q",
@@ -118,8 +121,11 @@ def _bands(document: Document, shown: Sequence[Curve], title: str, scale: alt.Sc
     nearest = alt.selection_point(
         on="pointerover", clear="pointerout", nearest=True, fields=["epoch", "recipe"], empty=False
     )
+    epochs = drawn_epochs(max(len(curve.mean) for curve in shown))
+    asked = epochs[:: -(-len(epochs) // MOST_POINTS)] if len(epochs) > MOST_POINTS else epochs
     points = (
-        base.mark_point(filled=True, size=60, clip=True)
+        base.transform_filter(alt.FieldOneOfPredicate("epoch", asked))
+        .mark_point(filled=True, size=60, clip=True)
         .encode(
             x=epoch,
             y=alt.Y("mean:Q", scale=scale),
