@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
@@ -68,8 +67,6 @@ def main() -> None:
             page.screenshot(path=IMAGES / f"report{ending}.png", full_page=True, clip=clip)
             page.close()
         browser.close()
-        for path in IMAGES.glob("*.png"):
-            Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
         served.terminate()
         served.wait(20)
 

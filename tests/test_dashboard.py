@@ -355,6 +355,21 @@ def test_axe_finds_no_serious_fault(scheme: str, kept: Path, browser: Any) -> No
 
 
 @pytest.mark.slow
+def test_a_pointer_finds_an_epoch(kept: Path, browser: Any) -> None:
+    with Served(kept) as served:
+        shown, wrong = opened(browser, served)
+        shown.locator("#studies a").first.click()
+        drawn(shown, lambda rows: rows > 0)
+        shown.locator(".living .mark-symbol path").first.hover(force=True)
+        tip = shown.locator("#vg-tooltip-element.visible")
+        tip.wait_for()
+        for word in ("recipe", "epoch", "accuracy in %"):
+            assert word in tip.inner_text()
+        assert wrong == []
+        shown.context.close()
+
+
+@pytest.mark.slow
 def test_recipes_are_hidden_by_keyboard(kept: Path, browser: Any) -> None:
     with Served(kept) as served:
         shown, wrong = opened(browser, served)
