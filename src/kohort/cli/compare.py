@@ -260,5 +260,6 @@ def _json(result: Any, comparison: Any) -> dict[str, Any]:
             "ended": result.ended,
             "remarks": list(result.remarks),
             "failures": [asdict(failure) for failure in result.failures],
+            "by_fit": {recipe: asdict(pace) for recipe, pace in result.by_fit.items()},
         }
     )

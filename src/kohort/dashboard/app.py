@@ -19,15 +19,12 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from kohort.dashboard.guard import Entry, Guard
-from kohort.dashboard.studies import Studies, Watched
+from kohort.dashboard.studies import SECONDS, Studies, Watched
 from kohort.dashboard.telling import beside_each_other, overview, state_of, told_of, units_of
 from kohort.report.charts.drawn import runtime, spec
 from kohort.report.charts.following import following
 from kohort.report.charts.style import PALETTE
 from kohort.report.html import page, policy, scripts
-
-SECONDS = 2.0
-"""Between two looks at a study that is followed: a browser that draws takes time from a training on the same cores."""
 
 SCRIPTS = {"charts.js": "kohort.report", "list.js": "kohort.dashboard", "study.js": "kohort.dashboard"}
 STYLES = {"page.css": "kohort.report", "dashboard.css": "kohort.dashboard"}

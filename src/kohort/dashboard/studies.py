@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kohort.errors import StudyError
+from kohort.progress import Pace
 from kohort.report.document import Document, document
 from kohort.run import Run
 from kohort.statistics.comparison import Comparison, compare
@@ -17,6 +18,9 @@ from kohort.store.live import LIVE, LiveNow, read_live
 from kohort.store.reading import StoredStudy, read_study, studies_below
 
 NO_FILE = "0"
+
+SECONDS = 2.0
+"""Between two looks at studies: a browser that draws takes time from a training on the same cores."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,17 @@ class Studies:
     def __init__(self, folder: Path):
         self.folder = folder.resolve()
         self._known: dict[str, Path] = {}
+        self._pace = Pace(SECONDS, share=0.05)  # a home folder takes seconds to be searched
         self._read: dict[str, tuple[str, StoredStudy | None, str, Comparison | None]] = {}
         self._lock = threading.Lock()  # requests are answered in threads
 
     def keys(self) -> list[str]:
         """What pages call the studies: hashes of where they are, so that no address names a path."""
-        self._known = {_key(path): path for path in studies_below(self.folder)}
+        self._pace(self._search)
         return list(self._known)
+
+    def _search(self) -> None:
+        self._known = {_key(path): path for path in studies_below(self.folder)}
 
     def version(self, key: str) -> str:
         """Changes when a study's files do.
