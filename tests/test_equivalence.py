@@ -57,7 +57,11 @@ OPTIMISER = 1e-3
 """Momenta and the like, relative to the largest of their array: gradients round more than the weights they move."""
 
 NO_GRADIENT = 1e-6
-"""Momenta below are of gradients that are zero but for rounding, such as that of the key's bias in attention."""
+"""Momenta below are of gradients that are zero but for rounding."""
+
+KEY_BIAS = 1e-5
+"""The same for the key's bias in attention, which softmax takes out: its gradient is rounding alone, of float32 gradients
+of up to 0.1 as much as 1e-8, and another on each kind of processor."""
 
 COUNTED = ("acc", "precision", "recall", "auc", "iou", "f1", "positives", "negatives")
 """Words in the names of metrics that count rows, and so may differ by one row that lies on the boundary."""
@@ -143,7 +147,8 @@ def assert_equal_fit(subject: Subject, runs: dict[int, Run]) -> None:
         assert max(gaps(values(ours.weights), values(theirs.weights))) <= subject.tolerance
         assert max(gaps(values(ours.variables), values(theirs.variables))) <= OPTIMISER  # sums of metrics among them
         for a, b in zip(ours.optimizer.variables, theirs.optimizer.variables, strict=True):
-            assert _gap(a.value, b.value, NO_GRADIENT) <= OPTIMISER, a.path
+            least = KEY_BIAS if "key_bias" in a.path else NO_GRADIENT
+            assert _gap(a.value, b.value, least) <= OPTIMISER, a.path
     assert max(gaps(runs[SEEDS[0]].weights, runs[SEEDS[1]].weights)) > 1e-2  # two runs, not one copied
 
 
