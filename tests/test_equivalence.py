@@ -60,8 +60,8 @@ NO_GRADIENT = 1e-6
 """Momenta below are of gradients that are zero but for rounding."""
 
 KEY_BIAS = 1e-5
-"""The same for the key's bias in attention, which softmax takes out: its gradient is rounding alone, of float32 gradients
-of up to 0.1 as much as 1e-8, and another on each kind of processor."""
+"""The same for the key's bias in attention, which softmax takes out: its gradient is rounding alone, as much as 1e-8
+where gradients are up to 0.1, and another on each kind of processor."""
 
 COUNTED = ("acc", "precision", "recall", "auc", "iou", "f1", "positives", "negatives")
 """Words in the names of metrics that count rows, and so may differ by one row that lies on the boundary."""
