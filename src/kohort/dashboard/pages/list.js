@@ -29,7 +29,9 @@
       row.append(...[study.recipes, study.seeds, study.runs, study.ended].map((value) => cell(value)));
       return row;
     });
+    const focused = body.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     body.replaceChildren(...rows);
+    if (focused) body.querySelector(`a[href="${focused}"]`)?.focus(); // who goes by keyboard stays where they were
     document.getElementById("none").hidden = rows.length > 0;
   };
   addEventListener("pagehide", () => events.close());
