@@ -121,17 +121,7 @@ def report(
         raise DataError(f"the baseline must be one of {', '.join(recipes)}. Got {against!r}.")
     comparison = compare(runs, against, smallest_effect=smallest_effect)
     command = shlex.join(["kohort", "report", str(folder), "--baseline", against])
-    facts = study.identity.facts
-    told = document(
-        comparison,
-        runs,
-        dataset=study.identity.dataset,
-        how=study.facts(),
-        command=command,
-        classes=facts.get("classes", ()),
-        failures=study.failures,
-        code=facts.get("code", {}),
-    )
+    told = document(comparison, runs, **study.reported, command=command)
     print_table(table(comparison))
     write_report(told, to)
     if figures is not None:

@@ -23,7 +23,7 @@ from kohort.dashboard.studies import SECONDS, Studies, Watched
 from kohort.dashboard.telling import beside_each_other, overview, state_of, told_of, units_of
 from kohort.report.charts.drawn import runtime, spec
 from kohort.report.charts.following import following
-from kohort.report.charts.style import PALETTE
+from kohort.report.charts.style import swatches
 from kohort.report.html import page, policy, scripts
 
 SCRIPTS = {"charts.js": "kohort.report", "list.js": "kohort.dashboard", "study.js": "kohort.dashboard"}
@@ -86,10 +86,13 @@ class _Pages:
         """A study's page; what it shows comes as events."""
         watched = await self._watched(request)
         recipes = list(watched.study.identity.recipes) if watched.study else []
-        swatches = [(name, PALETTE[index % len(PALETTE)]) for index, name in enumerate(recipes)]
         title = watched.study.identity.dataset if watched.study else watched.place
         return self._page(
-            "study.html.jinja", watched=watched, title=title, swatches=swatches, others=await self._others(watched.key)
+            "study.html.jinja",
+            watched=watched,
+            title=title,
+            swatches=swatches(recipes),
+            others=await self._others(watched.key),
         )
 
     async def one_events(self, request: Request) -> Response:

@@ -9,7 +9,7 @@ from pathlib import Path
 from kohort.errors import StudyError
 from kohort.progress import Pace
 from kohort.report.document import Document, document
-from kohort.run import Run
+from kohort.run import comparable
 from kohort.statistics.comparison import Comparison, compare
 from kohort.statistics.verdict import RESAMPLES
 from kohort.store.database import FILE
@@ -21,6 +21,10 @@ NO_FILE = "0"
 
 SECONDS = 2.0
 """Between two looks at studies: a browser that draws takes time from a training on the same cores."""
+
+
+RESAMPLES_WHILE_TRAINING = 1_000
+"""A tenth of the usual, for verdicts that the next cohort changes anyway: a core that trains must not wait for them."""
 
 
 @dataclass(frozen=True)
@@ -104,30 +108,12 @@ class Studies:
         study, comparison = watched.study, watched.comparison
         if study is None or comparison is None:
             return None
-        facts = study.identity.facts
-        return document(
-            comparison,
-            runs_compared(study, comparison),
-            dataset=study.identity.dataset,
-            how=study.facts(),
-            classes=facts.get("classes", ()),
-            failures=study.failures,
-            code=facts.get("code", {}),
-        )
+        return document(comparison, comparable(study.runs), **study.reported)
 
     def _folder(self, key: str) -> Path:
         if key not in self._known:
             self.keys()
         return self._known[key]
-
-
-def runs_compared(study: StoredStudy, comparison: Comparison) -> dict[tuple[str, int], Run]:
-    """The runs that a comparison is made of."""
-    return {(own.recipe, seed): study.runs[own.recipe, seed] for own in comparison.recipes for seed in own.seeds}
-
-
-RESAMPLES_WHILE_TRAINING = 1_000
-"""A tenth of the usual, for verdicts that the next cohort changes anyway: a core that trains must not wait for them."""
 
 
 def _read(folder: Path, live: bool) -> tuple[StoredStudy | None, str, Comparison | None]:
@@ -140,18 +126,10 @@ def _read(folder: Path, live: bool) -> tuple[StoredStudy | None, str, Comparison
 
 def _compared(study: StoredStudy, resamples: int) -> Comparison | None:
     """The recipes side by side; None where none has run, or where verdicts must know of the rounds of seeds."""
-    if not study.runs or study.identity.facts.get("most_seeds"):
-        return None
-    runs = study.comparable if _shares_seeds(study) else {}
-    baseline = study.identity.facts["baseline"]
-    if not any(recipe == baseline for recipe, _ in runs):
+    runs, baseline = comparable(study.runs), study.identity.facts["baseline"]
+    if study.identity.facts.get("most_seeds") or not any(recipe == baseline for recipe, _ in runs):
         return None
     return compare(runs, baseline, resamples=resamples)
-
-
-def _shares_seeds(study: StoredStudy) -> bool:
-    recipes = {recipe for recipe, _ in study.runs}
-    return any(all((recipe, seed) in study.runs for recipe in recipes) for seed in study.seeds)
 
 
 def _key(folder: Path) -> str:

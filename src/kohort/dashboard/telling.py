@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kohort.dashboard.studies import Watched
-from kohort.progress import Band
-from kohort.report.curves import curves_of, drawn_epochs
+from kohort.report.curves import Curve, curves_of, drawn_rows, parts_of
 from kohort.report.sentences import improvement_in_words, lead_sentence, verdict_sentences
 from kohort.statistics.intervals import Interval, mean_interval
 from kohort.statistics.units import Units
@@ -124,34 +123,19 @@ def _recipes(watched: Watched, study: StoredStudy, units: Units) -> list[dict[st
 
 def _curves(watched: Watched, study: StoredStudy, units: Units) -> list[dict[str, Any]]:
     """Rows of the learning curves: of the cohorts in training, and of the recipes whose runs have ended."""
-    metric, rows, live = units.metric, [], set()
-    for own in watched.live.cohorts if watched.live else ():
-        if not own.going:
-            continue
-        for recipe, logs in own.logs.items():
-            for part, log in (("training", metric), ("validation", f"val_{metric}")):
-                if log in logs:
-                    rows += _rows(recipe, part, logs[log], units)
-                    live.add(recipe)
-    for curve in curves_of({key: run for key, run in study.runs.items() if key[0] not in live}, metric):
-        if curve.part != "training − validation":
-            rows += _rows(curve.recipe, curve.part, Band(curve.mean, curve.low, curve.high), units)
-    return rows
-
-
-def _rows(recipe: str, part: str, band: Band, units: Units) -> list[dict[str, Any]]:
-    return [
-        {
-            "recipe": recipe,
-            "part": part,
-            "epoch": epoch,
-            "mean": units.drawn(band.mean[epoch - 1]),
-            "low": units.drawn(band.low[epoch - 1]),
-            "high": units.drawn(band.high[epoch - 1]),
-        }
-        for epoch in drawn_epochs(len(band.mean))
-        if math.isfinite(band.mean[epoch - 1])
+    metric = units.metric
+    going = [own for own in watched.live.cohorts if own.going] if watched.live else []
+    curves = [
+        Curve(recipe, part, *(tuple(values) for values in (logs[log].mean, logs[log].low, logs[log].high)))
+        for own in going
+        for recipe, logs in own.logs.items()
+        for part, log in parts_of(metric)
+        if log in logs
     ]
+    live = {curve.recipe for curve in curves}
+    ended = curves_of({key: run for key, run in study.runs.items() if key[0] not in live}, metric)
+    curves += [curve for curve in ended if curve.part != "training − validation"]
+    return [row for curve in curves for row in drawn_rows(curve, units) if row["mean"] is not None]
 
 
 def beside_each_other(one: Watched, other: Watched) -> dict[str, Any]:

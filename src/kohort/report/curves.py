@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from kohort.run import Run
+from kohort.statistics.units import Units
 
 Part = Literal["training", "validation", "training − validation"]
 
@@ -69,13 +70,28 @@ def drawn_epochs(length: int) -> list[int]:
     return [epoch for epoch in range(1, length + 1) if epoch % step == 0 or epoch == length]
 
 
+def drawn_rows(curve: Curve, units: Units) -> list[dict[str, Any]]:
+    """A curve as the rows of a chart: recipe, part, epoch from 1, mean, low, high."""
+    return [
+        {
+            "recipe": curve.recipe,
+            "part": curve.part,
+            "epoch": epoch,
+            "mean": units.drawn(curve.mean[epoch - 1]),
+            "low": units.drawn(curve.low[epoch - 1]),
+            "high": units.drawn(curve.high[epoch - 1]),
+        }
+        for epoch in drawn_epochs(len(curve.mean))
+    ]
+
+
 def curves_of(runs: Mapping[tuple[str, int], Run], metric: str) -> tuple[Curve, ...]:
     """The curves of training and validation, and how far they are apart; none where the metric was not logged."""
     found = []
     for recipe, own in grouped(runs).items():
         logged: dict[Part, np.ndarray] = {
             part: _padded([run.history[log] for run in own])
-            for part, log in _logs(metric)
+            for part, log in parts_of(metric)
             if all(run.history.get(log) for run in own)
         }
         if len(logged) == 2:
@@ -95,7 +111,8 @@ def stops_of(runs: Mapping[tuple[str, int], Run], metric: str) -> tuple[Stop, ..
     )
 
 
-def _logs(metric: str) -> tuple[tuple[Part, str], ...]:
+def parts_of(metric: str) -> tuple[tuple[Part, str], ...]:
+    """Of which rows a metric is logged, and under which name."""
     return ("training", metric), ("validation", f"val_{metric}")
 
 

@@ -22,6 +22,9 @@ from kohort.run import Failure, FitPace, Run
 from kohort.statistics.comparison import Comparison
 from kohort.statistics.units import Units
 
+MOST_IN_TITLE = 8
+"""Recipes that a title names; of more it tells the number."""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -100,7 +103,7 @@ def document(
         seconds: What all of it took, where that is known.
     """
     costs = costs_of(runs, by_fit or {})
-    names = [summary.recipe for summary in comparison.recipes]
+    names = comparison.names
     told = ", ".join(names) if len(names) <= MOST_IN_TITLE else f"{len(names)} recipes"
     best = comparison.best.recipe
     return Document(
@@ -125,7 +128,3 @@ def document(
         code=code or {},
         command=command,
     )
-
-
-MOST_IN_TITLE = 8
-"""Recipes that a title names; of more it tells the number."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from kohort.report.charts import dose, lines, matrix, rows
@@ -124,9 +125,7 @@ def _scores(document: Document) -> Figure:
     heads = ("recipe", f"mean test {units.heading}, 95 % over seeds", "sd", "lowest", "median", "highest", "seeds")
     numbers = []
     for s in document.comparison.recipes:
-        ordered, half = sorted(s.test), len(s.test) // 2
-        middle = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
-        spread = [units.score(value) for value in (s.test_spread, ordered[0], middle, ordered[-1])]
+        spread = [units.score(own) for own in (s.test_spread, min(s.test), median(s.test), max(s.test))]
         numbers.append((s.recipe, units.within(s.test_mean), *spread, str(s.test_mean.n)))
     return Figure(
         "scores",
@@ -144,11 +143,7 @@ def _dose_response(document: Document, own: Strengths, number: int) -> Figure:
     units = document.units
     heads = ("strength", f"mean test {units.heading}, 95 % over seeds", "may be the best")
     numbers = tuple(
-        (
-            f"{value:g}",
-            units.within(s.test_mean),
-            "yes" if value in own.candidates else "no",
-        )
+        (f"{value:g}", units.within(s.test_mean), "yes" if value in own.candidates else "no")
         for value, s in zip(own.values, own.recipes, strict=True)
     )
     if len(own.candidates) == 1:

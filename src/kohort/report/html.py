@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from kohort.report.charts.drawn import runtime, spec, svg
-from kohort.report.charts.style import PALETTE
+from kohort.report.charts.style import swatches
 from kohort.report.document import Document
 from kohort.report.figures import figures, hidden_at_first
 from kohort.report.sentences import improvement_in_words
@@ -39,7 +39,6 @@ def page(document: Document, *, interactive: bool = True) -> str:
     shown = list(figures(document, legend=False, hover=False))
     living = {own.name: spec(own.chart()) for own in figures(document, legend=False)} if interactive else {}
     own_scripts = scripts() if interactive else []
-    names = [summary.recipe for summary in document.comparison.recipes]
     return template.render(
         document=document,
         comparison=document.comparison,
@@ -49,7 +48,7 @@ def page(document: Document, *, interactive: bool = True) -> str:
         drawn={own.name: Markup(svg(spec(own.chart()), own.name)) for own in shown},
         specs=_packed(living) if interactive else "",
         hidden=hidden_at_first(document),
-        swatches=[(name, PALETTE[index % len(PALETTE)]) for index, name in enumerate(names)],
+        swatches=swatches(document.comparison.names),
         style=Markup(_file("page.css")),
         scripts=[Markup(script) for script in own_scripts],
         policy=policy(own_scripts),

@@ -73,6 +73,11 @@ class Comparison:
     regret: Regret | None
 
     @property
+    def names(self) -> list[str]:
+        """The recipes' names, in the order of the study."""
+        return [summary.recipe for summary in self.recipes]
+
+    @property
     def units(self) -> Units:
         """How its scores are written."""
         return Units(self.metric, self.in_points)

@@ -60,6 +60,18 @@ class StoredStudy:
         """All seeds that occur, in order."""
         return tuple(sorted({seed for _, seed in self.runs}))
 
+    @property
+    def reported(self) -> dict[str, Any]:
+        """What a report takes from it besides runs and their comparison, as `report.document` names it."""
+        facts = self.identity.facts
+        return {
+            "dataset": self.identity.dataset,
+            "how": self.facts(),
+            "classes": facts.get("classes", ()),
+            "failures": self.failures,
+            "code": facts.get("code", {}),
+        }
+
     def facts(self) -> dict[str, str]:
         """How the runs were made: name -> value, for a reader."""
         facts: Mapping[str, Any] = self.identity.facts

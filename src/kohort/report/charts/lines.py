@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from kohort.report.charts.style import WIDTH, Look, colour, dash, data, may_hide, only_shown
-from kohort.report.curves import Curve, drawn_epochs
+from kohort.report.curves import Curve, drawn_epochs, drawn_rows
 from kohort.report.document import Document
 
 HALF = (WIDTH - 40) / 2
@@ -16,12 +16,10 @@ MOST_POINTS = 40
 
 PLAIN = Look()
 
+EPOCH = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False), scale=alt.Scale(nice=False))
+
 FEWEST_ANSWERS = 10
 """Answers that make a point of a reliability diagram; of fewer the share that is right is noise."""
-
-
-def _names(document: Document) -> list[str]:
-    return [summary.recipe for summary in document.comparison.recipes]
 
 
 def curves(document: Document, look: Look = PLAIN) -> Any:
@@ -49,7 +47,9 @@ def curves(document: Document, look: Look = PLAIN) -> Any:
             shape="triangle-down", size=70, filled=True, opacity=1, stroke="#ffffff", strokeWidth=1, clip=True
         )
         layers.append(
-            marks.encode(x="epoch:Q", y=alt.Y("mean:Q", scale=scale), color=colour(_names(document)), tooltip=told)
+            marks.encode(
+                x="epoch:Q", y=alt.Y("mean:Q", scale=scale), color=colour(document.comparison.names), tooltip=told
+            )
         )
     chart = alt.layer(*layers, data=data([*_rows(document, shown), *stops])).properties(width=HALF, height=240)
     return may_hide(chart.facet(column=alt.Column("part:N", title=None)), look.hidden)
@@ -80,28 +80,35 @@ def _settled(document: Document, shown: Sequence[Curve]) -> tuple[float, float]:
 
 
 def _rows(document: Document, shown: Sequence[Curve]) -> list[dict[str, Any]]:
-    drawn = document.units.drawn
-    return [
-        {
-            "recipe": curve.recipe,
-            "part": curve.part,
-            "epoch": epoch,
-            "mean": drawn(curve.mean[epoch - 1]),
-            "low": drawn(curve.low[epoch - 1]),
-            "high": drawn(curve.high[epoch - 1]),
-        }
-        for curve in shown
-        for epoch in drawn_epochs(len(curve.mean))
-    ]
+    return [row for curve in shown for row in drawn_rows(curve, document.units)]
 
 
 def _score(document: Document) -> alt.Tooltip:
     return alt.Tooltip("mean:Q", title=document.units.heading)
 
 
+def band_and_line(base: Any, names: Sequence[str], title: str, scale: alt.Scale, *, legend: bool) -> list[Any]:
+    """The two layers of curves by epoch: low to high as a band, the mean as a line.
+
+    Args:
+        base: A chart of rows as `drawn_rows` makes them.
+        names: The recipes.
+        title: Of the vertical axis.
+        scale: Of the vertical axis.
+        legend: Whether there is one.
+    """
+    coloured = colour(names, legend)
+    band = base.mark_area(opacity=0.13, clip=True).encode(
+        x=EPOCH, y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q", color=coloured
+    )
+    line = base.mark_line(strokeWidth=2, clip=True).encode(
+        x=EPOCH, y=alt.Y("mean:Q", scale=scale), color=coloured, strokeDash=dash(names)
+    )
+    return [band, line]
+
+
 def _bands(document: Document, shown: Sequence[Curve], title: str, scale: alt.Scale, look: Look) -> list[Any]:
-    names = _names(document)
-    epoch = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False), scale=alt.Scale(nice=False))
+    names = document.comparison.names
     told = [
         "recipe:N",
         "epoch:Q",
@@ -110,14 +117,9 @@ def _bands(document: Document, shown: Sequence[Curve], title: str, scale: alt.Sc
         alt.Tooltip("high:Q", title="90th percentile"),
     ]
     base = only_shown(alt.Chart()).transform_filter("!isValid(datum.seed)")
-    band = base.mark_area(opacity=0.13, clip=True).encode(
-        x=epoch, y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q", color=colour(names, look.legend)
-    )
-    line = base.mark_line(strokeWidth=2, clip=True).encode(
-        x=epoch, y=alt.Y("mean:Q", scale=scale), color=colour(names, look.legend), strokeDash=dash(names)
-    )
+    layers = band_and_line(base, names, title, scale, legend=look.legend)
     if not look.hover:
-        return [band, line]
+        return layers
     nearest = alt.selection_point(
         on="pointerover", clear="pointerout", nearest=True, fields=["epoch", "recipe"], empty=False
     )
@@ -127,7 +129,7 @@ def _bands(document: Document, shown: Sequence[Curve], title: str, scale: alt.Sc
         base.transform_filter(alt.FieldOneOfPredicate("epoch", asked))
         .mark_point(filled=True, size=60, clip=True)
         .encode(
-            x=epoch,
+            x=EPOCH,
             y=alt.Y("mean:Q", scale=scale),
             color=colour(names, look.legend),
             opacity=alt.condition(nearest, alt.value(1), alt.value(0)),
@@ -135,7 +137,7 @@ def _bands(document: Document, shown: Sequence[Curve], title: str, scale: alt.Sc
         )
         .add_params(nearest)
     )
-    return [band, line, points]
+    return [*layers, points]
 
 
 def weights(document: Document, look: Look = PLAIN) -> Any:
@@ -149,7 +151,7 @@ def weights(document: Document, look: Look = PLAIN) -> Any:
         for own in document.weights
         for decade, share in zip(own.decades, own.shares, strict=True)
     ]
-    names = _names(document)
+    names = document.comparison.names
     chart = (
         only_shown(alt.Chart(data(values)))
         .mark_line(interpolate="step-after", strokeWidth=2)
@@ -186,7 +188,7 @@ def calibration(document: Document, look: Look = PLAIN) -> Any:
         for confidence, right, rows in zip(own.confidence, own.accuracy, own.rows, strict=True)
         if rows >= FEWEST_ANSWERS
     ]
-    names = _names(document)
+    names = document.comparison.names
     low = min((value["confidence"] for value in values), default=0.0)
     domain = alt.Scale(domain=[5 * int(low / 5), 100], nice=False)
     diagonal = data([{"at": domain.domain[0]}, {"at": 100}])

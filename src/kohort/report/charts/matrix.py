@@ -28,17 +28,10 @@ def confusion(document: Document) -> Any:
         }
         for row, column in np.ndindex(count, count)
     ]
-    names = alt.Axis(
-        values=list(range(count)),
-        labelExpr=f"{_listed(own.classes)}[datum.value]",
-        grid=False,
-        labelAngle=0,
-        labelLimit=110,
-    )
-    turned = alt.Axis(
-        values=list(range(count)), labelExpr=f"{_listed(own.classes)}[datum.value]", grid=False, labelLimit=90,
-        labelAngle=0 if count <= 10 and max(map(len, own.classes)) <= 5 else -60,
-    )  # fmt: skip
+    by_name = {"values": list(range(count)), "labelExpr": f"{_listed(own.classes)}[datum.value]", "grid": False}
+    names = alt.Axis(**by_name, labelAngle=0, labelLimit=110)
+    short = count <= 10 and max(map(len, own.classes)) <= 5
+    turned = alt.Axis(**by_name, labelAngle=0 if short else -60, labelLimit=90)
     base = alt.Chart(data(values)).encode(
         x=alt.X("given:O", title="class given", axis=turned),
         y=alt.Y("true:O", title="true class", axis=names),

@@ -10,10 +10,6 @@ from kohort.report.document import Document
 JITTER = alt.YOffset("offset:Q", scale=alt.Scale(domain=[-3, 3]))
 
 
-def _names(document: Document) -> list[str]:
-    return [summary.recipe for summary in document.comparison.recipes]
-
-
 def _sized(chart: Any, count: int) -> Any:
     return chart.properties(width=WIDTH, height=row_height(count) * max(1, count))
 
@@ -55,7 +51,7 @@ def forest(document: Document) -> Any:
         alt.Tooltip("these_rows:N", title="over seeds, these test rows, 95 %"),
         alt.Tooltip("seeds:Q"),
     ]
-    base = alt.Chart(data(values)).encode(y=rows, color=colour(_names(document)), tooltip=told)
+    base = alt.Chart(data(values)).encode(y=rows, color=colour(document.comparison.names), tooltip=told)
     zone = alt.Chart(data([{"from": -delta, "to": delta}])).mark_rect(color="#888888", opacity=0.18)
     zone = zone.encode(x="from:Q", x2="to:Q")
     interval = base.mark_rule(strokeWidth=4).encode(x=alt.X("low:Q", title=title), x2="high:Q")
@@ -69,7 +65,7 @@ def forest(document: Document) -> Any:
 def scores(document: Document) -> Any:
     """All seeds as points, with their quartiles as a box, and each recipe's mean with its interval."""
     comparison, units = document.comparison, document.units
-    names = _names(document)
+    names = document.comparison.names
     each = [
         {"recipe": s.recipe, "seed": seed, "score": units.drawn(score), "offset": (i % 5 - 2) / 2}
         for s in comparison.recipes
@@ -118,9 +114,9 @@ def optimism(document: Document) -> Any:
         if s.optimism is not None
     ]
     title = f"promised above the test {units.name}, in {units.axis_of_change} (95 % over seeds)"
-    rows = alt.Y("recipe:N", sort=_names(document), title=None)
+    rows = alt.Y("recipe:N", sort=document.comparison.names, title=None)
     told = ["recipe:N", alt.Tooltip("said:N", title="optimism, 95 % over seeds"), "seeds:Q"]
-    base = alt.Chart(data(values)).encode(y=rows, color=colour(_names(document)), tooltip=told)
+    base = alt.Chart(data(values)).encode(y=rows, color=colour(document.comparison.names), tooltip=told)
     bars = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=title), x2="high:Q")
     centre = base.mark_point(shape="diamond", size=110, filled=True, opacity=1).encode(x="mean:Q")
     return _sized(_zero() + bars + centre, len(values))
@@ -132,9 +128,9 @@ def residuals(document: Document) -> Any:
         {"recipe": own.recipe} | {f"p{at}": float(f"{own.percentiles[at]:.5g}") for at in (5, 25, 50, 75, 95)}
         for own in document.residuals
     ]
-    rows = alt.Y("recipe:N", sort=_names(document), title=None)
+    rows = alt.Y("recipe:N", sort=document.comparison.names, title=None)
     told = ["recipe:N", *(alt.Tooltip(f"p{at}:Q", title=f"percentile {at}") for at in (5, 25, 50, 75, 95))]
-    base = alt.Chart(data(values)).encode(y=rows, color=colour(_names(document)), tooltip=told)
+    base = alt.Chart(data(values)).encode(y=rows, color=colour(document.comparison.names), tooltip=told)
     wide = base.mark_rule(strokeWidth=2).encode(x=alt.X("p5:Q", title="prediction − target"), x2="p95:Q")
     middle = base.mark_bar(opacity=0.4, size=row_height(len(values)) * 0.4).encode(x="p25:Q", x2="p75:Q")
     median = base.mark_tick(thickness=3, size=row_height(len(values)) * 0.4).encode(x="p50:Q")

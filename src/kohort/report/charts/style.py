@@ -38,9 +38,14 @@ class Look:
     hidden: tuple[str, ...] = ()
 
 
+def swatches(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The recipes with their colours, for legends that a page draws itself."""
+    return [(name, PALETTE[index % len(PALETTE)]) for index, name in enumerate(names)]
+
+
 def colour(names: Sequence[str], legend: bool = False) -> alt.Color:
     """A recipe's colour."""
-    scale = alt.Scale(domain=list(names), range=[PALETTE[i % len(PALETTE)] for i in range(len(names))])
+    scale = alt.Scale(domain=list(names), range=[own for _, own in swatches(names)])
     shown = alt.Legend(orient="bottom", columns=4, labelLimit=160) if legend else None
     return alt.Color("recipe:N", scale=scale, title=None, legend=shown)
 
