@@ -137,6 +137,14 @@ def test_a_recipe_that_no_cohort_can_train_is_refused_and_the_others_train(tmp_p
         kohort.Study({"eager": eager}, MOONS, **OPTIONS).run(verbose=0)
 
 
+def test_a_study_of_which_every_recipe_is_refused_says_so_instead_of_judging() -> None:
+    result = kohort.Study({"eager": eager, "too": eager}, MOONS, **OPTIONS).run(verbose=0)
+    assert [(own.recipe, own.kind) for own in result.failures] == [("eager", "refused")] * 3 + [("too", "refused")] * 3
+    assert not result.runs
+    with pytest.raises(RecipeError, match="the baseline must have trained under every seed. Got eager, seed 0: refused"):
+        _ = result.comparison
+
+
 def test_what_was_interrupted_is_known(tmp_path: Path) -> None:
     def listener(stage: Any) -> None:
         if stage.run_epochs > 6:

@@ -234,6 +234,8 @@ class Rounds:
             for member, result in zip(cohort.members, cohort.results, strict=True)
             if member.seed is not None
         ]
+        if not members:  # every recipe was refused, or lacked memory; the study's failures say so
+            return iter(())
         models = {index: model for c in cohorts for index, model in zip(c.group.recipes, c.models, strict=True)}
         positions = {index: position for position, index in enumerate(models)}
         offset = self.dataset.rows if pool.rows > self.dataset.rows else 0  # each seed has rows of its own if scaled
