@@ -34,7 +34,8 @@ def test_help_is_instant_and_names_the_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["compare", "verdict", "recipes", "check", "doctor", "studies", "show", "report", "export", "dashboard"]
+    "command",
+    ["compare", "verdict", "recipes", "check", "doctor", "studies", "show", "report", "export", "dashboard", "lab"],
 )
 def test_every_command_has_help_with_an_example(command: str) -> None:
     done = kohort_(command, "--help")
@@ -231,3 +232,44 @@ def test_the_selfcheck_tells_a_nan_from_a_right_number() -> None:
     assert not _check("nan", lambda x: x * jnp.nan, lambda x: x, ones).right
     assert not _check("off", lambda x: x * 1.002, lambda x: x, ones).right
     assert _check("same", lambda x: x, lambda x: x, ones).right
+
+
+def test_lab_lists_the_claims() -> None:
+    done = kohort_("lab", "--json")
+    assert done.returncode == 0, done.stderr
+    claims = json.loads(done.stdout)
+    assert [own["number"] for own in claims] == list(range(1, 21))
+    assert all({"name", "title", "chapter", "predictions", "sources", "seeds"} <= set(own) for own in claims)
+    told = kohort_("lab").stdout
+    assert all(own["name"] in told for own in claims)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["l1-sparcity"], "Did you mean 'l1-sparsity'?"),
+        (["l1-sparsity", "--all"], "--all tries every claim"),
+        (["l1-sparsity", "--seeds", "2"], "seeds must be at least 3"),
+        (["l1-sparsity", "--folder", __file__], "cannot be written"),
+    ],
+)
+def test_lab_refuses_at_the_door(words: list[str], told: str) -> None:
+    done = kohort_("lab", *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("kohort: ")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_lab_tries_a_claim_and_writes_its_page(tmp_path: Path) -> None:
+    done = kohort_("lab", "l1-sparsity", "--quick", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "A quick look with 4 seeds" in done.stdout
+    assert "predicted below 0.8 times, found" in done.stdout
+    files = {path.name for path in (tmp_path / "lab").iterdir()}
+    assert files == {"l1-sparsity.html", "l1-sparsity.json", "index.html", "viva.html"}
+    again = kohort_("lab", "l1-sparsity", "--quick", "--json", folder=tmp_path)
+    told = json.loads(again.stdout)
+    assert (told["claim"], told["scale"]) == ("l1-sparsity", {"seeds": 4, "quick": True})
+    assert again.stderr == ""  # it was kept, nothing was run

@@ -1,6 +1,8 @@
 """Pages of the documentation that are made from code say what the code says."""
 
-from benchmarks import tables
+import json
+
+from benchmarks import literature, tables
 from tests import schema_page
 from tests.subjects import SUBJECTS
 from tests.subjects.table import HEADINGS, MEANINGS, PAGE, page
@@ -24,6 +26,11 @@ def test_every_subject_is_in_the_table_once() -> None:
 
 def test_the_readmes_tables_are_those_of_the_last_results() -> None:
     assert tables.PAGE.read_text("utf-8") == tables.page(), "run python -m benchmarks.tables"
+
+
+def test_the_page_on_the_literature_is_that_of_the_last_results() -> None:
+    told = json.loads(literature.RESULTS.read_text("utf-8"))
+    assert literature.PAGE.read_text("utf-8") == literature.written(told), "run python -m benchmarks.literature"
 
 
 def test_the_page_on_a_studys_folder_is_that_of_the_schema() -> None:

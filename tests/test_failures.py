@@ -141,7 +141,9 @@ def test_a_study_of_which_every_recipe_is_refused_says_so_instead_of_judging() -
     result = kohort.Study({"eager": eager, "too": eager}, MOONS, **OPTIONS).run(verbose=0)
     assert [(own.recipe, own.kind) for own in result.failures] == [("eager", "refused")] * 3 + [("too", "refused")] * 3
     assert not result.runs
-    with pytest.raises(RecipeError, match="the baseline must have trained under every seed. Got eager, seed 0: refused"):
+    with pytest.raises(
+        RecipeError, match="the baseline must have trained under every seed. Got eager, seed 0: refused"
+    ):
         _ = result.comparison
 
 

@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from kohort import data as data
+    from kohort import lab as lab
     from kohort import statistics as statistics
     from kohort.checking import check_against_fit as check_against_fit
     from kohort.checking import why_separate as why_separate
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _HOMES = {  # public name -> the module it lives in; loaded when first asked for (PEP 562)
     "data": "kohort.data",
+    "lab": "kohort.lab",
     "Recipe": "kohort.recipes.recipe",
     "fit": "kohort.fitting",
     "check_against_fit": "kohort.checking",
@@ -66,7 +68,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kohort' has no attribute {name!r}")
     elsewhere = _ELSEWHERE if other_backend() else {}
-    if name in ("fit", "check_against_fit", "why_separate", "Study", "Recipe") and name not in elsewhere:
+    if name in ("fit", "check_against_fit", "why_separate", "Study", "Recipe", "lab") and name not in elsewhere:
         check_backend()  # before Keras is loaded on another backend, or fails to
     place = elsewhere.get(name, _HOMES[name])
     home = import_module(place)

@@ -10,6 +10,7 @@ from kohort.cli.check import check
 from kohort.cli.compare import compare
 from kohort.cli.dashboard import dashboard
 from kohort.cli.doctor import doctor
+from kohort.cli.lab import lab
 from kohort.cli.recipes import recipes
 from kohort.cli.stored import export, gc, report, rm, show, studies
 from kohort.cli.verdict import verdict
@@ -28,6 +29,7 @@ app.command()(check)
 for _command in (studies, show, report, export, rm, gc):
     app.command()(_command)
 app.command()(dashboard)
+app.command()(lab)
 app.command()(doctor)
 
 
