@@ -1,4 +1,5 @@
-"""Writes the README's tables from committed results: verdicts of `benchmarks/verdicts.py`, speed of `benchmarks.speed`.
+"""Writes the README's tables from committed results: verdicts of `benchmarks/verdicts.py`, speed of `benchmarks.speed`,
+the lab's book in `docs/lab`.
 
 python -m benchmarks.tables
 """
@@ -8,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import table as speed
+from kohort.lab.chapter8 import CLAIMS
+from kohort.lab.claim import Claim
+from kohort.lab.result import Result
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "verdicts"
+BOOK = ROOT / "docs" / "lab"
 PAGE = ROOT / "README.md"
 ORDER = ("digits", "wdbc", "credit_g", "mnist1d", "adult")
 
@@ -60,10 +65,28 @@ def verdicts() -> str:
     return "\n".join([f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *map(row, results), ""])
 
 
+def result_of(claim: Claim) -> Result:
+    """What the book in the docs holds of a claim."""
+    result = Result.from_json((BOOK / f"{claim.name}.json").read_text("utf-8"), claim)
+    assert result is not None, f"{claim.name}: run kohort lab --all --folder docs/lab"
+    return result
+
+
+def lab() -> str:
+    lines = ["| claim of the chapter | verdict | predictions met |", "| --- | --- | --- |"]
+    for claim in CLAIMS.values():
+        result = result_of(claim)
+        met = sum(own.outcome == "met" for own in result.judged)
+        on = f" {claim.depends_on}" if result.verdict.kind == "depends" else ""
+        kind = "depends on" if on else result.verdict.kind
+        lines.append(f"| {claim.number}. {claim.title} (`{claim.name}`) | {kind}{on} | {met} of {len(result.judged)} |")
+    return "\n".join([*lines, ""])
+
+
 def page() -> str:
     """The README with its tables made anew."""
     text = PAGE.read_text(encoding="utf-8")
-    for name, section in (("verdicts", verdicts()), ("speed", speed.section())):
+    for name, section in (("verdicts", verdicts()), ("speed", speed.section()), ("lab", lab())):
         begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         before, rest = text.split(begin)
         text = f"{before}{begin}{section}{end}{rest.split(end)[1]}"

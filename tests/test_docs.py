@@ -1,8 +1,13 @@
 """Pages of the documentation that are made from code say what the code says."""
 
 import json
+import re
+
+import pytest
 
 from benchmarks import literature, tables
+from kohort.lab import page as pages
+from kohort.lab.chapter8 import CLAIMS
 from tests import schema_page
 from tests.subjects import SUBJECTS
 from tests.subjects.table import HEADINGS, MEANINGS, PAGE, page
@@ -31,6 +36,20 @@ def test_the_readmes_tables_are_those_of_the_last_results() -> None:
 def test_the_page_on_the_literature_is_that_of_the_last_results() -> None:
     told = json.loads(literature.RESULTS.read_text("utf-8"))
     assert literature.PAGE.read_text("utf-8") == literature.written(told), "run python -m benchmarks.literature"
+
+
+def test_the_labs_book_is_whole_and_says_what_its_numbers_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "svg", lambda spec, name: "<svg></svg>")  # which depend on the versions of Vega
+    results = {claim.name: tables.result_of(claim) for claim in CLAIMS.values()}
+    claims = list(CLAIMS.values())
+    made = {f"{name}.html": pages.claim_page(result, claims) for name, result in results.items()}
+    made |= {"index.html": pages.index_page(results, claims), "viva.html": pages.viva_page(results)}
+    for name, text in made.items():
+        kept = re.sub(r"<svg.*?</svg>", "<svg></svg>", (tables.BOOK / name).read_text("utf-8"), flags=re.DOTALL)
+        assert kept == text, f"{name}: run kohort lab --all --folder docs/lab"
+    assert all(not result.scale.quick and result.scale.seeds == result.claim.seeds for result in results.values())
+    assert max(result.seconds for result in results.values()) < 6 * 60
+    assert sum(result.seconds for result in results.values()) < 90 * 60
 
 
 def test_the_page_on_a_studys_folder_is_that_of_the_schema() -> None:

@@ -218,7 +218,7 @@ def test_code_of_a_claim_is_ten_lines_or_so(claim: Claim) -> None:
 @pytest.mark.slow
 @ALL
 def test_code_of_a_claim_runs(claim: Claim) -> None:
-    shorter = re.sub(r"\bseeds=\d+", "seeds=3", re.sub(r"\bepochs=\d+", "epochs=2", claim.code))
+    shorter = re.sub(r"\bseeds=\d+", "seeds=3", claim.code)
     exec(compile(shorter, claim.name, "exec"), {"__name__": "__main__"})
 
 
@@ -227,9 +227,9 @@ def test_code_of_a_claim_runs(claim: Claim) -> None:
 def test_each_experiment_runs_and_measures_what_its_predictions_ask(claim: Claim) -> None:
     result = kohort.lab.run(claim.name, quick=True)
     wanted = made_up(claim).FOR
-    assert {name: list(own) for name, own in result.evidence.items()} == {
-        name: list(own) for name, own in wanted.items()
-    }
+    assert list(result.evidence) == list(wanted)
+    for name, own in result.evidence.items():
+        assert set(own) <= set(wanted[name]), name  # a quick look may leave data sets out
     assert all(own.seeds == result.scale.seeds for own in result.evidence.values())
     assert all(np.isfinite(own.found.mean) for own in result.judged)
     assert claim_page(result, list(CLAIMS.values()))

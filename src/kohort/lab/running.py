@@ -64,12 +64,13 @@ def run(name: str, *, seeds: int | None = None, quick: bool = False) -> Result:
     """
     claim = claim_named(name)
     scale = scale_of(claim, seeds, quick)
+    identity = _identity(claim, scale)  # of the code that runs, should a file change meanwhile
     started = time.perf_counter()
     try:
         evidence = claim.measure(scale)
     except KohortError as error:
         raise type(error)(f"claim {name!r}: {error}") from error
-    return Result(claim, scale, evidence, _made(), time.perf_counter() - started, _identity(claim, scale))
+    return Result(claim, scale, evidence, _made(), time.perf_counter() - started, identity)
 
 
 def kept_or_run(

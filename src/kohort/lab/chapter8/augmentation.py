@@ -59,9 +59,7 @@ def _images() -> Dataset:
 
 
 def _convolutional(rate: float, first: Callable[[], list[Any]]) -> keras.Model:
-    return convolutional(
-        keras.optimizers.Adam(rate), norm=partial(layers.BatchNormalization, momentum=0.9), first=first()
-    )
+    return convolutional(keras.optimizers.Adam(rate), first=first())
 
 
 def _perceptron(rate: float, first: Callable[[], list[Any]]) -> keras.Model:
@@ -69,14 +67,9 @@ def _perceptron(rate: float, first: Callable[[], list[Any]]) -> keras.Model:
     return compiled(keras.Sequential([keras.Input((40,)), *first(), *network.layers]), network.optimizer)
 
 
-def _distorted() -> list[Any]:
-    """Up to a pixel of 8 each way, up to 18 degrees, up to a tenth larger or smaller; what comes in is black."""
-    black: Any = {"fill_mode": "constant"}
-    return [
-        layers.RandomTranslation(0.125, 0.125, **black),
-        layers.RandomRotation(0.05, **black),
-        layers.RandomZoom(0.1, **black),
-    ]
+def _shifted() -> list[Any]:
+    """A whole pixel of 8 each way, or none; what comes in is black."""
+    return [layers.RandomTranslation(0.125, 0.125, fill_mode="constant", interpolation="nearest")]
 
 
 def _as_image(change: Callable[[], Any]) -> Callable[[], list[Any]]:
@@ -92,8 +85,8 @@ TASKS = {
         _images,
         _convolutional,
         (0.003, 0.01, 0.03),
-        {NONE: list, RIGHT: _distorted, WRONG: lambda: [_mirrored()]},
-        "shift, turn, zoom",
+        {NONE: list, RIGHT: _shifted, WRONG: lambda: [_mirrored()]},
+        "shift",
     ),
     "MNIST-1D": Task(
         partial(named, "mnist1d"),
@@ -236,16 +229,17 @@ CLAIM = Claim(
     "way each time cannot learn the rows by heart, and learns that such changes do not matter. Rows of their own tell "
     "the same, so the more there are, the less there is to add. A change that the task does not know, such as a "
     "mirrored digit, is another matter: it takes up the network's room, and makes some classes alike.",
-    experiment="Two tasks. The digits of 8 × 8 pixels with two blocks of 3 × 3 convolution (16 and 32 maps) and batch "
-    "normalisation: shifts of up to a pixel, turns of up to 18 degrees and zooms of up to a tenth, or mirroring half "
-    "of the images. MNIST-1D, lines of 40 points whose digit may lie anywhere, with the chapter's perceptron: shifts "
-    "of up to 10 points, what leaves at one end coming in at the other, or mirroring half of the lines. 50, 200 or "
-    "800 training rows are drawn anew for each seed, the small sets being parts of the large ones; about 1,000 other "
-    f"rows judge, unchanged. Few rows are repeated until there are 800, so that each size has {EPOCHS} epochs of 40 "
-    "steps of Adam. Each augmentation at each size gets the rate (of three) and the epoch (of every fourth) that are "
-    "best under the other seeds. A quick look has the same rows for all seeds, one rate and four epochs. The running "
-    "statistics of batch normalisation keep 0.9 of themselves in each step rather than 0.99: so few steps do not "
-    "settle slower ones.",
+    experiment="Two tasks. The digits of 8 × 8 pixels with two blocks of 3 × 3 convolution (16 and 32 maps): shifts "
+    "of up to a pixel, or mirroring half of the images. MNIST-1D, lines of 40 points whose digit may lie anywhere, "
+    "with the chapter's perceptron: shifts of up to 10 points, what leaves at one end coming in at the other, or "
+    "mirroring half of the lines. 50, 200 or 800 training rows are drawn anew for each seed, the small sets being "
+    "parts of the large ones; about 1,000 other rows judge, unchanged. Few rows are repeated until there are 800, so "
+    f"that each size has {EPOCHS} epochs of 40 steps of Adam. Each augmentation at each size gets the rate (of three) "
+    "and the epoch (of every fourth) that are best under the other seeds. A quick look has the same rows for all "
+    "seeds, one rate and four epochs. The digits were first shifted, turned and zoomed, in a network with batch "
+    "normalisation: with 50 rows that lost 5.6 points. But three interpolations take a third of the contrast between "
+    "neighbouring pixels of such small images, and statistics of blurred batches do not fit clean rows, so that this "
+    "told of blur and not of augmentation. Whole pixels replaced them, without normalisation; the predictions stayed.",
     predictions=(
         _helps("digits", 0.01),
         _helps("MNIST-1D", 0.02),

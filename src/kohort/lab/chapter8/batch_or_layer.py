@@ -164,11 +164,10 @@ CLAIM = Claim(
     "into ten pieces (24 epochs, batches of 8, 32, 128). Each with BatchNorm and with Keras' LayerNorm (over the last "
     "axis: the features of a token, the maps at a place). Adam; three rates for each, multiplied by the root of the "
     "size of batch; rate and epoch are chosen on the other seeds, of six looks. (At first the convolutional network "
-    "had the "
-    "rates of the others, of which the highest suited it best; and the Transformer had two blocks and 20 seeds, which "
-    "took too long and said the same.) So that running statistics are not what is "
-    f"compared, their momentum is such that they look back over {REMEMBERED} rows with every size of batch. Seeds "
-    "differ in weights and batch orders; the rows are the same.",
+    "had the rates of the others, of which the highest suited it best; and the Transformer had two blocks and 20 "
+    "seeds, which took too long and said the same; with the first rates, convolutions with batches of 32 were "
+    "undecided.) So that running statistics are not what is compared, their momentum is such that they look back over "
+    f"{REMEMBERED} rows with every size of batch. Seeds differ in weights and batch orders; the rows are the same.",
     predictions=(
         Prediction(
             "with batches of 2 a perceptron does at least 2 points better with LayerNorm",

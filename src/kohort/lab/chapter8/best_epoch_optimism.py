@@ -288,7 +288,7 @@ for run in runs.values():
     sources=(
         "The chapter, worked example",
         "Cawley & Talbot (2010), On over-fitting in model selection and subsequent selection bias in performance "
-        "evaluation, JMLR 11, §4",
+        "evaluation, JMLR 11",
         "Varma & Simon (2006), Bias in error estimation when using cross-validation for model selection",
     ),
     depends_on="the validation rows and how much there is to choose from",

@@ -236,7 +236,8 @@ CLAIM = Claim(
     "by full-batch gradient descent from zero (60 rows, 30 features of falling size, a true vector, 50 draws of "
     "targets for each seed, one output each): beside each point of the path stands ridge in closed form. The "
     "prediction on accuracy was first one on the mean of both data sets, which hid that they part; now there is one "
-    "for each.",
+    "for each. It took the place of a prediction that was met: at its best time gradient descent has less than 1.22 "
+    "times the risk of the best ridge.",
     predictions=(
         *(_saves(name) for name in DATA),
         *(_more_accurate(name) for name in DATA),
@@ -313,7 +314,7 @@ for (recipe, seed), run in runs.items():
 """,
     sources=(
         "Goodfellow, Bengio & Courville (2016), Deep Learning, §7.8",
-        "Ali, Kolter & Tibshirani (2019), A continuous-time view of early stopping for least squares, theorems 1 to 3",
+        "Ali, Kolter & Tibshirani (2019), A continuous-time view of early stopping for least squares",
         "Prechelt (1998), Early stopping – but when?",
     ),
     depends_on="the data set and whether the best weights are restored",

@@ -219,7 +219,7 @@ for data in ("wine", "wdbc", "moons"):
 """,
     sources=(
         "The chapter, worked example",
-        "Cawley & Talbot (2010), On over-fitting in model selection, JMLR 11, §5: the same chance for all",
+        "Cawley & Talbot (2010), On over-fitting in model selection, JMLR 11: the same chance for all",
     ),
     depends_on="the recipe and the data set",
     untested="The chapter's example prints the best epoch of one seed; how much that flatters is a claim of its own.",

@@ -25,10 +25,10 @@ def spec(chart: Any, ink: str = PAGE_INK) -> dict[str, Any]:
 
 
 def svg(spec: dict[str, Any], name: str) -> str:
-    """A chart as SVG text; ids in it begin with `name`, for several charts share a page."""
+    """A chart as SVG text; its page says it in words. Ids begin with `name`, for several charts share a page."""
     drawn = vl_convert.vegalite_to_svg(spec)
     own_ids = drawn.replace(' id="', f' id="{name}-').replace("url(#", f"url(#{name}-")
-    return own_ids.replace("<svg ", '<svg role="presentation" ', 1)
+    return own_ids.replace("<svg ", '<svg aria-hidden="true" ', 1)
 
 
 def svg_file(chart: Any) -> bytes:
