@@ -247,7 +247,7 @@ def test_lab_lists_the_claims() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["l1-sparcity"], "Did you mean 'l1-sparsity'?"),
+        (["l1-sparcity"], "Did you mean 'l1-sparsity'"),
         (["l1-sparsity", "--all"], "--all tries every claim"),
         (["l1-sparsity", "--seeds", "2"], "seeds must be at least 3"),
         (["l1-sparsity", "--folder", __file__], "cannot be written"),

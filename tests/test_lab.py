@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,12 @@ def test_ratios_are_judged_by_their_logarithms_and_shares_exactly() -> None:
 def test_what_is_not_finite_decides_nothing() -> None:
     (own,) = judge([difference(above=0.0)], scores([1.0, np.nan, 1.0], np.zeros(3)))
     assert (own.outcome, own.measured) == ("undecided", "not known (not known to not known)")
+
+
+def test_a_ratio_that_is_not_above_zero_decides_nothing() -> None:
+    ratio = difference(lambda e: e["score"]["a"], below=1.0, kind="ratio")
+    (own,) = judge([ratio], scores([0.0, 0.5, 0.5], np.zeros(3)))
+    assert own.outcome == "undecided"
 
 
 def test_a_prediction_must_be_able_to_fail_and_has_one_number_a_seed() -> None:
@@ -321,6 +328,26 @@ def test_the_command_writes_the_book_and_answers_the_viva(two: list[str], tmp_pa
     assert [own["question"] for own in answers] == list(QUESTIONS)
     assert answers[0]["answer"][0]["claim"] == "one"
     assert two == ["one", "two"]
+    CliRunner().invoke(app, ["lab", "viva", "--quick", "--folder", folder])  # what is there is fuller
+    assert two == ["one", "two"]
+
+
+def test_all_code_of_an_experiment_decides_and_what_its_claim_says_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim, sources = CLAIMS["momentum"], dict[str, str]()
+    original = running.inspect.getsource
+    monkeypatch.setattr(running.inspect, "getsource", lambda own: sources.get(own.__name__, original(own)))
+    kept_as = running._identity(claim, Scale(20))
+    assert running._identity(claim, Scale(21)) != kept_as
+    home = original(sys.modules[claim.measure.__module__])
+    for name, text in {
+        claim.measure.__module__: home.replace("TARGET = 0.05", "TARGET = 0.06"),
+        "kohort.lab.apparatus.quadratic": "another way",
+    }.items():
+        sources[name] = text
+        assert running._identity(claim, Scale(20)) != kept_as
+        del sources[name]
+    sources[claim.measure.__module__] = home.replace("need fewer steps than plain SGD", "need no steps")
+    assert running._identity(claim, Scale(20)) == kept_as
 
 
 def test_what_a_folder_keeps_is_the_result(two: list[str], tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ def lab(
         bool, typer.Option(help="Little training and 4 seeds: it shows what there is, and settles little.")
     ] = False,
     seeds: Annotated[int | None, typer.Option(help="How many seeds; 20 for most claims unless told.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where pages and their numbers are written.")] = Path("lab"),
+    folder: Annotated[
+        Path | None, typer.Option(help="Where pages and their numbers are written: 'lab', or 'lab-quick' with --quick.")
+    ] = None,
     again: Annotated[bool, typer.Option(help="Run again what the folder holds already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
@@ -30,13 +32,14 @@ def lab(
     check_backend()
     if everything and name:
         raise DataError(f"--all tries every claim. Got the claim {name!r} beside it. Leave one of them out.")
+    place = folder or Path("lab-quick" if quick else "lab")
     how: dict[str, Any] = {"seeds": seeds, "quick": quick, "again": again}
     if everything:
-        _book(folder, how, as_json)
+        _book(place, how, as_json)
     elif name == "viva":
-        _viva(folder, how, as_json)
+        _viva(place, how, as_json)
     elif name:
-        _one(name, folder, how, as_json)
+        _one(name, place, how, as_json)
     else:
         _list(as_json)
 
@@ -110,15 +113,17 @@ def _book(folder: Path, how: dict[str, Any], as_json: bool) -> None:
 def _viva(folder: Path, how: dict[str, Any], as_json: bool) -> None:
     from kohort.lab.book import write_pages
     from kohort.lab.chapter8 import CLAIMS
-    from kohort.lab.running import kept_or_run, scale_of
+    from kohort.lab.running import kept_or_run, kept_result, scale_of
     from kohort.lab.viva import answered, answering
 
     results = {}
     for claim in answering(CLAIMS):
-        scale = scale_of(claim, how["seeds"], how["quick"])
-        results[claim.name], kept = kept_or_run(claim, scale, folder, again=how["again"], begins=_begins)
-        if not kept:
-            write_pages(folder, results[claim.name])
+        found = None if how["again"] or how["seeds"] else kept_result(claim, folder)  # of whatever scale
+        if found is None:
+            scale = scale_of(claim, how["seeds"], how["quick"])
+            found, _ = kept_or_run(claim, scale, folder, again=how["again"], begins=_begins)
+            write_pages(folder, found)
+        results[claim.name] = found
     told = [
         {
             "question": question,

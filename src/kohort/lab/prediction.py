@@ -63,7 +63,7 @@ class Judged:
         prediction: The prediction.
         found: The mean (or share, or geometric mean) with its interval; all intervals of a claim hold together at 95 %.
         outcome: `"met"`: all of the interval agrees with the prediction; `"not met"`: none of it does;
-            `"undecided"`: some does, or a number is not finite.
+            `"undecided"`: some does, or a number is not finite or, as a ratio, not above 0.
     """
 
     prediction: Prediction
@@ -94,7 +94,7 @@ def _judged(prediction: Prediction, evidence: Evidence, level: float) -> Judged:
     values = np.asarray(prediction.of(evidence), np.float64)
     if values.ndim != 1:
         raise ValueError(f"{prediction.name}: there must be one number a seed. Got an array of shape {values.shape}.")
-    if not np.isfinite(values).all():
+    if not np.isfinite(values).all() or (prediction.kind == "ratio" and values.min() <= 0.0):
         unknown = float("nan")
         return Judged(prediction, Interval(unknown, unknown, unknown, values.size, level), "undecided")
     found = _interval(values, prediction.kind, level)

@@ -85,7 +85,7 @@ class Result:
         return json.dumps(told, ensure_ascii=False, allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str, claim: Claim) -> "Result | None":
+    def from_json(cls, text: str | bytes, claim: Claim) -> "Result | None":
         """What `to_json` told of a claim; None where the text is of another format or claim, or damaged."""
         try:
             told: dict[str, Any] = json.loads(text)
@@ -94,5 +94,5 @@ class Result:
             evidence = {name: Measured.from_json(own) for name, own in told["evidence"].items()}
             scale = Scale(**told["scale"])
             return cls(claim, scale, evidence, told["made"], told["seconds"], told["identity"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None

@@ -15,7 +15,6 @@ from kohort.errors import DataError, KohortError
 from kohort.lab.chapter8 import CLAIMS
 from kohort.lab.claim import QUICK_SEEDS, Claim, Scale
 from kohort.lab.result import Result
-from kohort.recipes.definition import code_of
 
 APPARATUS = "kohort.lab.apparatus."
 """Where the modules are that experiments share; other code there is another experiment."""
@@ -106,7 +105,7 @@ def kept_or_run(
 def kept_result(claim: Claim, folder: Path) -> Result | None:
     """The result of a claim that a folder keeps; None where there is none, or other code or versions made it."""
     place = folder / f"{claim.name}.json"
-    found = Result.from_json(place.read_text("utf-8"), claim) if place.is_file() else None
+    found = Result.from_json(place.read_bytes(), claim) if place.is_file() else None
     return found if found is not None and found.identity == _identity(claim, found.scale) else None
 
 
@@ -150,8 +149,10 @@ def _made() -> dict[str, str]:
 
 
 def _identity(claim: Claim, scale: Scale) -> str:
-    apparatus = [inspect.getsource(sys.modules[name]) for name in sorted(_apparatus(claim.measure.__module__))]
-    decides = (claim.name, code_of(claim.measure), apparatus, scale.seeds, scale.quick, sorted(_versions().items()))
+    home = claim.measure.__module__
+    own = inspect.getsource(sys.modules[home]).split("\nCLAIM = ")[0]  # what a claim says and predicts decides nothing
+    apparatus = [inspect.getsource(sys.modules[name]) for name in sorted(_apparatus(home))]
+    decides = (claim.name, own, apparatus, scale.seeds, scale.quick, sorted(_versions().items()))
     return hashlib.sha256(repr(decides).encode()).hexdigest()
 
 

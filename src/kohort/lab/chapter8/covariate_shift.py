@@ -180,6 +180,8 @@ CLAIM = Claim(
     "the plain network and so tried nothing; both were made larger, and rates of 0.3 to 10 took the place of 0.1 to "
     "3, the predictions kept. The turning of gradients was undecided before.) Also, as Santurkar et al. "
     "define the shift (§2.2): how much a layer's gradient turns when the layers below take their step.",
+    untested="That BatchNorm's own drift is small is nearly so by construction: it sets each unit's mean and "
+    "deviation.",
     predictions=(
         Prediction(
             "BatchNorm makes the drift less than half as large",

@@ -186,8 +186,8 @@ def _answer(evidence: Evidence) -> str:
         f"network trained without dropout had {accuracy['no dropout']:.3f}, and a true ensemble of {MEMBERS} such "
         f"networks {accuracy[f'ensemble of {MEMBERS}']:.3f}. Units are also made to cope without their neighbours: "
         f"with half of the first hidden layer removed, the network loses {lost['dropout']:.1f} points if it was "
-        f"trained with dropout and {lost['no dropout']:.1f} if not; the mean correlation of two of its units is "
-        f"{related['dropout']:.2f} with dropout and {related['no dropout']:.2f} without."
+        f"trained with dropout and {lost['no dropout']:.1f} if not; two of its units are correlated by "
+        f"{related['dropout']:.2f} with dropout and {related['no dropout']:.2f} without, whatever the sign."
     )
 
 

@@ -181,9 +181,9 @@ CLAIM = Claim(
     number=11,
     name="dropout-inference",
     title="Dropout is off in prediction; inverted dropout needs no scaling there, the classic form needs 1 − p",
-    quoted="NOT applied during inference (model(x, training=False)). Inverted dropout (Keras default): multiply by "
-    "1/(1−p) during training → no scaling needed at test time. At test time, scale activations by (1−p) (or "
-    "equivalently use inverted dropout during training).",
+    quoted="At test time, scale activations by (1−p) (or equivalently use inverted dropout during training). … NOT "
+    "applied during inference (model(x, training=False)). … Inverted dropout (Keras default): multiply by 1/(1−p) "
+    "during training → no scaling needed at test time.",
     why="A mask keeps a unit with probability 1 − p, so the mean of what the next layer gets is 1 − p times what it "
     "would get without. Either training divides by 1 − p, or prediction multiplies by it; else the next layer sees, in "
     "prediction, inputs that are too large by 1/(1 − p). A mask in prediction adds noise that the labels know nothing "

@@ -126,7 +126,7 @@ CLAIM = Claim(
     title="Rates of dropout: 0.3 for smaller networks, 0.5 for fully connected layers",
     quoted="Typical rates: 0.3 for smaller networks, 0.5 for fully connected layers.",
     why="Dropout at a rate p leaves (1 − p) n of n units at work in each step. A wide layer has units to spare, and "
-    "at 0.5 the number of different sub-networks is largest. A narrow one loses what it needs to fit the training rows "
+    "at 0.5 the masks of two steps differ most. A narrow one loses what it needs to fit the training rows "
     "at all: it underfits. So the best rate should grow with the width, and with few rows it should matter more.",
     experiment=f"Perceptrons with hidden layers 32-16, 128-64 and 512-256, dropout after both, on {FEW} digits that "
     f"are drawn anew for each seed; 1,000 others judge. Six rates up to 0.7. Each rate gets 1,600 steps of {BATCH} "

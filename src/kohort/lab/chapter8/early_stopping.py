@@ -220,7 +220,7 @@ CLAIM = Claim(
     number=8,
     name="early-stopping",
     title="Early stopping prevents overfitting without changing the loss function",
-    quoted="Early Stopping: monitor validation loss; stop when it stops improving for p epochs. Implicit regulariser – "
+    quoted="Early Stopping: monitor validation loss; stop when it stops improving for p epochs. Implicit regulariser — "
     "prevents overfitting without changing the loss function.",
     why="Training goes from small weights to larger ones, and learns what most rows agree on before it learns single "
     "rows by heart. For least squares it can be written down: along an eigenvector of XᵀX/n with eigenvalue s, "
@@ -288,6 +288,14 @@ CLAIM = Claim(
             "patience in epochs",
             log_x=True,
             log_y=True,
+        ),
+        Drawing(
+            "fresh accuracy by patience",
+            "What stopping does to accuracy",
+            "Accuracy on fresh rows against patience. A mean over both data sets can hide that they part.",
+            "accuracy on fresh rows",
+            "patience in epochs",
+            log_x=True,
         ),
         Drawing(
             "risk",

@@ -79,9 +79,10 @@ def _answer(evidence: Evidence) -> str:
         f"zero: the norm of all kernels falls from {norm['none']:.1f} to {norm['L2']:.1f}, with {zeros['L2']:.0%} "
         "exact zeros. L1 pulls all weights equally hard, so that those which the data hardly need end at zero and the "
         f"others stay: with it the largest tenth of the weights holds {held['L1, proximal']:.0%} of the sum of squares "
-        f"({held['none']:.0%} without a penalty). Whether they reach zero exactly is a matter of the optimiser: a step "
-        f"along the subgradient, as Keras takes it, left {zeros['L1, subgradient']:.1%} exact zeros and "
-        f"{near['L1, subgradient']:.0%} below 0.001; a proximal step left {zeros['L1, proximal']:.0%} exact zeros."
+        f"({held['none']:.0%} without a penalty, {held['L2']:.0%} with L2). Whether they reach zero exactly is a "
+        "matter of the optimiser: a step along the subgradient, as Keras takes it, left "
+        f"{zeros['L1, subgradient']:.1%} exact zeros and {near['L1, subgradient']:.0%} below 0.001; a proximal step "
+        f"left {zeros['L1, proximal']:.0%} exact zeros."
     )
 
 

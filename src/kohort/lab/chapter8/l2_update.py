@@ -184,7 +184,7 @@ CLAIM = Claim(
     number=7,
     name="l2-update",
     title="L2 is an update: W ← W(1 − λη) − η∇L, with SGD to the letter, with Adam not",
-    quoted="L2 (weight decay): adds λ/2·‖W‖² to loss … Gradient update: W ← W(1−λη) − η∇L.",
+    quoted="L2 (weight decay): adds λ/2·‖W‖² to loss … Gradient update: W ← W(1−λη) − η∇_W L.",
     why="The gradient of λ/2·‖W‖² is λW, so a step along it takes the share λη off each weight, whatever the loss "
     "says. That needs an optimiser that steps along the gradient it is given. Adam divides by the root of a mean of "
     "squares, in which the penalty's gradient stands as well: what it takes off is no longer a share of the weight. "

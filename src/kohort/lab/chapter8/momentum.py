@@ -117,7 +117,7 @@ CLAIM = Claim(
     number=1,
     name="momentum",
     title="Momentum, Nesterov's momentum and Adam need fewer steps than plain SGD",
-    quoted="SGD + Momentum: v_t = βv_{t−1} + η∇L; θ ← θ − v_t. Typically β = 0.9. Nesterov Momentum: evaluates "
+    quoted="SGD + Momentum: v_t = βv_{t−1} + η∇_θL; θ ← θ − v_t. Typically β = 0.9. Nesterov Momentum: evaluates "
     "gradient at look-ahead position; faster convergence. Adam: … combines first moment (momentum) and second moment "
     "(RMSProp).",
     why="Where a loss is steep in one direction and flat in another, the rate is limited by the steep one and progress "
@@ -194,7 +194,8 @@ CLAIM = Claim(
         Drawing(
             "steps over β",
             "How much momentum is best",
-            f"Steps until the training loss is {TARGET:g}, at the best rate for each β. β = 0 is plain SGD.",
+            f"Steps until the training loss is {TARGET:g}, at the best rate for each β. β = 0 is plain SGD. A "
+            "run that does not get there counts as one epoch more than it had: a single one bends the curve.",
             "steps",
             "momentum β",
             log_y=True,

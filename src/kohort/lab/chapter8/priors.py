@@ -233,10 +233,11 @@ def _answer(evidence: Evidence) -> str:
         "As priors: an L2 penalty says that weights come from a Gaussian, which is round at zero – small weights are "
         "nearly as likely as zero – and has thin tails, so that large weights are dear. An L1 penalty says Laplace: a "
         "peak at zero and heavier tails, so that many zeros beside a few large weights are likely. On the diabetes "
-        f"data L2 left {zeros['L2 0.01']:.0f} to {zeros['L2 1']:.0f} % of the weights exactly zero, L1 "
-        f"{zeros['L1 0.02']:.0f} to {zeros['L1 0.4']:.0f} %, weakest to strongest. Trained weights differed from the "
-        f"mode of the posterior by {float(_furthest(evidence, 'L2').mean()):.1g} of its length under L2 and by "
-        f"{float(_furthest(evidence, 'L1').mean()):.1g} under L1, at most over the strengths, on average over seeds."
+        f"data the weakest and the strongest L2 left {zeros['L2 0.01']:.0f} % and {zeros['L2 1']:.0f} % of the weights "
+        f"exactly zero, the weakest and the strongest L1 {zeros['L1 0.02']:.0f} % and {zeros['L1 0.4']:.0f} %. Trained "
+        f"weights differed from the mode of the posterior by {float(_furthest(evidence, 'L2').mean()):.1g} of its "
+        f"length under L2 and by {float(_furthest(evidence, 'L1').mean()):.1g} under L1, at most over the strengths, "
+        "on average over seeds."
     )
 
 

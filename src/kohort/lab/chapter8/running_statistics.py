@@ -139,19 +139,21 @@ def _answer(evidence: Evidence) -> str:
     return (
         "BatchNorm is one layer while training and another while predicting: it trains with the mean and variance of "
         "the batch and predicts with running averages of them. LayerNorm does the same in both, and has nothing to "
-        f"average. Two things can go wrong with BatchNorm. After few steps the averages still hold their start: after "
-        f"36 steps with Keras' momentum of 0.99 the network was {100 * first:.1f} points worse with them than with "
-        "the batch's own statistics. And small batches have poor statistics: trained with batches of 2, the same "
-        f"weights were right in {small('its own batch')} of the rows with the batch's statistics and in "
-        f"{small('running, momentum 0.99')} with the running ones. So: BatchNorm where batches are large and many, "
-        "LayerNorm where they are small, or where training and prediction must be alike."
+        "average. Two things can go wrong with BatchNorm. After few steps the averages still hold their start: after "
+        f"36 steps with Keras' momentum of 0.99 the network was {100 * first:.1f} points worse with them than with the "
+        "batch's own statistics. And small batches have poor statistics: trained with batches of 2, the same weights "
+        f"were right in {small('its own batch')} of the rows with the batch's statistics and in "
+        f"{small('running, momentum 0.99')} with the running ones. So: BatchNorm where batches are large and many; "
+        "where they are few or small, a lower momentum, statistics computed anew after training, or LayerNorm, which "
+        "was not tried here."
     )
 
 
 CLAIM = Claim(
     number=16,
     name="running-statistics",
-    title="BatchNorm trains with the batch's statistics and predicts with running ones, and the two agree in the end",
+    title="BatchNorm trains with the batch's statistics and predicts with running ones, which follow only after enough "
+    "steps",
     quoted="During training: uses batch mean/variance; during inference: uses running (exponential moving) statistics.",
     why="A prediction must not depend on which other rows are asked about at the same time, so it needs a mean and a "
     "variance of its own. The running average after t steps holds a share mᵗ of what it began with, mean 0 and "
