@@ -267,7 +267,7 @@ def test_lab_tries_a_claim_and_writes_its_page(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "A quick look with 4 seeds" in done.stdout
     assert "predicted below 0.8 times, found" in done.stdout
-    files = {path.name for path in (tmp_path / "lab").iterdir()}
+    files = {path.name for path in (tmp_path / "lab-quick").iterdir()}
     assert files == {"l1-sparsity.html", "l1-sparsity.json", "index.html", "viva.html"}
     again = kohort_("lab", "l1-sparsity", "--quick", "--json", folder=tmp_path)
     told = json.loads(again.stdout)
