@@ -25,7 +25,7 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "scores": {"statistics"},
     "report": {"statistics"},
     "dashboard": {"statistics", "report", "store"},
-    "lab": {"data", "recipes", "parts", "fitting", "study", "statistics", "report"},
+    "lab": {"data", "parts", "fitting", "study", "statistics", "report", "store"},
     "cli": {
         "data",
         "recipes",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kohort.cli.printing import finite, print_table
+from kohort.cli.printing import print_table
 from kohort.errors import DataError
 
 
@@ -75,11 +75,6 @@ def _begins(claim: Any) -> None:
     typer.echo(f"{claim.number}. {claim.name}: {claim.title} …", err=True)
 
 
-def _told(result: Any) -> dict[str, Any]:
-    told = json.loads(result.to_json())
-    return {name: told[name] for name in ("claim", "scale", "made", "seconds", "verdict", "predictions")}
-
-
 def _one(name: str, folder: Path, how: dict[str, Any], as_json: bool) -> None:
     from kohort.lab.book import write_pages
     from kohort.lab.running import claim_named, kept_or_run, scale_of
@@ -89,7 +84,7 @@ def _one(name: str, folder: Path, how: dict[str, Any], as_json: bool) -> None:
     result, kept = kept_or_run(claim, scale, folder, again=how["again"], begins=_begins)
     write_pages(folder, result)
     if as_json:
-        print(json.dumps(finite(_told(result)), indent=2, ensure_ascii=False))
+        print(json.dumps(result.summary, indent=2, ensure_ascii=False))
         return
     print(result)
     when = f"as run on {result.made['date']}; --again runs it anew" if kept else f"{result.seconds:.0f} s"
@@ -105,7 +100,7 @@ def _book(folder: Path, how: dict[str, Any], as_json: bool) -> None:
 
     results = write_book(folder, **how, begins=_begins, ended=ended)
     if as_json:
-        print(json.dumps(finite([_told(result) for result in results.values()]), indent=2, ensure_ascii=False))
+        print(json.dumps([result.summary for result in results.values()], indent=2, ensure_ascii=False))
         return
     print(f"\n{folder / 'index.html'}")
 

@@ -61,12 +61,11 @@ class Result:
         rows = [(own.prediction.name, own.prediction.bound, own.measured, own.outcome) for own in self.judged]
         return table_html(heads, rows, f"{self.claim.title}. {self.verdict.words}")
 
-    def to_json(self) -> str:
-        """The evidence and how it was made, with what follows from it, as JSON."""
-        told = {
-            "kohort_lab": FORMAT,
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What came of it without the evidence, as JSON holds it."""
+        return {
             "claim": self.claim.name,
-            "identity": self.identity,
             "scale": asdict(self.scale),
             "made": dict(self.made),
             "seconds": round(self.seconds, 1),
@@ -80,8 +79,12 @@ class Result:
                 }
                 for own in self.judged
             ],
-            "evidence": {name: own.to_json() for name, own in self.evidence.items()},
         }
+
+    def to_json(self) -> str:
+        """The evidence and how it was made, with what follows from it, as JSON."""
+        evidence = {name: own.to_json() for name, own in self.evidence.items()}
+        told = {"kohort_lab": FORMAT, "identity": self.identity, **self.summary, "evidence": evidence}
         return json.dumps(told, ensure_ascii=False, allow_nan=False)
 
     @classmethod

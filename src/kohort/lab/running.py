@@ -15,6 +15,7 @@ from kohort.errors import DataError, KohortError
 from kohort.lab.chapter8 import CLAIMS
 from kohort.lab.claim import QUICK_SEEDS, Claim, Scale
 from kohort.lab.result import Result
+from kohort.store import disk
 
 APPARATUS = "kohort.lab.apparatus."
 """Where the modules are that experiments share; other code there is another experiment."""
@@ -130,11 +131,9 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         DataError: It cannot be written.
     """
-    beside = path.with_name(f"{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, "utf-8")
-        beside.replace(path)
+        disk.make_folder(path.parent)
+        disk.write(path, text.encode("utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error}. Name another folder.") from error
 

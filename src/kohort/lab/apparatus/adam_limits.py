@@ -12,7 +12,7 @@ from keras.optimizers import SGD, Adam, RMSprop
 from kohort.data import named
 from kohort.fitting import fit
 from kohort.lab.apparatus.networks import perceptron
-from kohort.lab.apparatus.training import of_each
+from kohort.lab.apparatus.training import weights_of
 from kohort.lab.claim import Scale
 
 TINY = 1e-30
@@ -50,11 +50,9 @@ def adam_limits(scale: Scale) -> dict[str, np.ndarray]:
         verbose=0,
     )
 
-    def weights(name: str) -> np.ndarray:
-        return of_each(runs, name, lambda run: np.concatenate([own.ravel() for own in run.weights]))
-
     def apart(one: str, other: str) -> np.ndarray:
-        return np.linalg.norm(weights(one) - weights(other), axis=1) / np.linalg.norm(weights(other), axis=1)
+        reference = weights_of(runs, other)
+        return np.linalg.norm(weights_of(runs, one) - reference, axis=1) / np.linalg.norm(reference, axis=1)
 
     return {
         "Adam and RMSprop": apart("Adam", "RMSprop"),

@@ -21,12 +21,29 @@ def chosen_by_others(scores: np.ndarray, greater_is_better: bool = True) -> np.n
     >>> chosen_by_others(np.array([[[0.5, 0.7], [0.6, 0.8]]]))
     array([0.7, 0.8])
     """
-    worst = -np.inf if greater_is_better else np.inf
-    usable = np.where(np.isfinite(scores), scores, worst)
-    settings, seeds, epochs = scores.shape
+    _, seeds, epochs = scores.shape
     chosen = np.empty(seeds)
     for seed in range(seeds):
-        mean = np.delete(usable, seed, axis=1).mean(axis=1).reshape(settings * epochs)
-        best = int(np.argmax(mean) if greater_is_better else np.argmin(mean))
-        chosen[seed] = scores[best // epochs, seed, best % epochs]
+        setting, epoch = divmod(choice_of_others(scores, seed, greater_is_better), epochs)
+        chosen[seed] = scores[setting, seed, epoch]
     return chosen
+
+
+def choice_of_others(scores: np.ndarray, seed: int, greater_is_better: bool = True) -> int:
+    """The setting that does best on average under all other seeds.
+
+    Args:
+        scores: Of shape (settings, seeds), or (settings, seeds, epochs), where each setting and epoch can be chosen;
+            what is not finite counts as worse than everything.
+        seed: Whose setting it is.
+        greater_is_better: Whether one wants them high.
+
+    Returns:
+        Its position; with epochs that of (setting, epoch), row after row.
+
+    >>> choice_of_others(np.array([[0.9, 0.5], [0.1, 0.8]]), 0)
+    1
+    """
+    usable = np.where(np.isfinite(scores), scores, -np.inf if greater_is_better else np.inf)
+    mean = np.delete(usable, seed, axis=1).mean(axis=1)
+    return int(mean.argmax() if greater_is_better else mean.argmin())

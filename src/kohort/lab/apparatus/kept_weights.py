@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from kohort.lab.apparatus.few_rows import FewRows
 from kohort.lab.apparatus.sub_networks import Weights
@@ -50,17 +49,3 @@ def weights_by_setting(
     return [
         [runs[name, seed].callbacks[0].kept[look] for seed in seeds] for name in recipes for look in range(len(looks))
     ]
-
-
-def choice_of_others(scores: np.ndarray, seed: int) -> int:
-    """The setting that does best on average under all other seeds, as `chosen_by_others` chooses.
-
-    Args:
-        scores: Of shape (settings, seeds), high ones wanted; what is not finite counts as worse than everything.
-        seed: Whose setting it is.
-
-    >>> choice_of_others(np.array([[0.9, 0.5], [0.1, 0.8]]), 0)
-    1
-    """
-    usable = np.where(np.isfinite(scores), scores, -np.inf)
-    return int(np.delete(usable, seed, axis=1).mean(axis=1).argmax())

@@ -1,6 +1,6 @@
 """What experiments share: recipes on a dataset with splits of their own for each seed, and their logs as arrays."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,11 @@ def curve(runs: Runs, recipe: str, log: str = "val_accuracy") -> np.ndarray:
     return of_each(runs, recipe, lambda run: run.history[log])
 
 
+def weights_of(runs: Runs, recipe: str) -> np.ndarray:
+    """All weights of each run after its last epoch, side by side, of shape (seeds, weights)."""
+    return of_each(runs, recipe, lambda run: np.concatenate([own.ravel() for own in run.weights]))
+
+
 def tested(runs: Runs, recipe: str) -> np.ndarray:
     """The score of each run's final weights on the test rows, of shape (seeds,)."""
     return of_each(runs, recipe, lambda run: np.nan if run.test is None else run.test.score)
@@ -62,8 +67,3 @@ def first_below(losses: np.ndarray, target: float) -> np.ndarray:
     """
     reached = losses <= target
     return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, losses.shape[1] + 1.0)
-
-
-def best_setting(scores: Mapping[str, np.ndarray], names: Iterable[str]) -> str:
-    """The setting whose curve reaches the highest mean over seeds, for a figure; verdicts use `chosen_by_others`."""
-    return max(names, key=lambda name: float(np.nan_to_num(scores[name], nan=-np.inf).mean(axis=0).max()))

@@ -14,7 +14,7 @@ from kohort.data.mnist1d import mnist1d
 from kohort.fitting import fit
 from kohort.lab.apparatus.choosing import chosen_by_others
 from kohort.lab.apparatus.networks import compiled, perceptron, transformer
-from kohort.lab.apparatus.training import Runs, curve, of_each, trained
+from kohort.lab.apparatus.training import Runs, curve, trained, weights_of
 from kohort.lab.claim import Beside, Claim, Drawing, Scale
 from kohort.lab.evidence import Evidence, Measured
 from kohort.lab.prediction import Prediction
@@ -110,10 +110,7 @@ def _apart(scale: Scale) -> tuple[Measured, Measured]:
         for factor in (0.0, *times)
     }
     runs = fit(recipes, data.x[:512], data.y[:512], seeds=scale.seeds, epochs=scale.of(20, 10), verbose=0)
-    weights = {
-        recipe: of_each(runs, recipe, lambda run: np.concatenate([own.ravel() for own in run.weights]))
-        for recipe in recipes
-    }
+    weights = {recipe: weights_of(runs, recipe) for recipe in recipes}
 
     def relative(name: str, other: str) -> np.ndarray:
         decayed = weights[f"{name} decay"]

@@ -9,9 +9,8 @@ from keras import layers
 
 from kohort.data import named
 from kohort.data.mnist1d import mnist1d
-from kohort.lab.apparatus.choosing import chosen_by_others
+from kohort.lab.apparatus.choosing import choice_of_others, chosen_by_others
 from kohort.lab.apparatus.ghost_batches import GroupedBatchNormalization
-from kohort.lab.apparatus.kept_weights import choice_of_others
 from kohort.lab.apparatus.networks import perceptron
 from kohort.lab.apparatus.training import Runs, curve, first_below, trained
 from kohort.lab.claim import Beside, Claim, Drawing, Scale

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from kohort.data import named
+from kohort.lab.apparatus.choosing import choice_of_others
 from kohort.lab.apparatus.few_rows import FewRows, few_rows
-from kohort.lab.apparatus.kept_weights import choice_of_others, weights_by_setting
+from kohort.lab.apparatus.kept_weights import weights_by_setting
 from kohort.lab.apparatus.networks import perceptron
 from kohort.lab.apparatus.sub_networks import Weights, drawn_masks, every_mask, logits, softmax
 from kohort.lab.claim import Answer, Beside, Claim, Drawing, Scale

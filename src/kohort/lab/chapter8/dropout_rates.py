@@ -7,9 +7,8 @@ import keras
 import numpy as np
 
 from kohort.data import named
-from kohort.lab.apparatus.choosing import chosen_by_others
+from kohort.lab.apparatus.choosing import choice_of_others, chosen_by_others
 from kohort.lab.apparatus.few_rows import few_rows
-from kohort.lab.apparatus.kept_weights import choice_of_others
 from kohort.lab.apparatus.networks import perceptron
 from kohort.lab.claim import Beside, Claim, Drawing, Scale
 from kohort.lab.evidence import Evidence, Measured

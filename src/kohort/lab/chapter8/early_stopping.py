@@ -9,6 +9,7 @@ import numpy as np
 from kohort.data import named
 from kohort.data.generated import moons
 from kohort.fitting import fit
+from kohort.lab.apparatus.kept_weights import KeptWeights
 from kohort.lab.apparatus.networks import perceptron
 from kohort.lab.claim import Beside, Claim, Drawing, Scale
 from kohort.lab.evidence import Evidence, Measured
@@ -112,21 +113,6 @@ def _networks(scale: Scale) -> Evidence:
     }
 
 
-class _Path(keras.callbacks.Callback):
-    """Keeps the weights of a linear model after some epochs."""
-
-    def __init__(self, epochs: tuple[int, ...]):
-        super().__init__()
-        self.epochs = epochs
-        self.weights: list[np.ndarray] = []
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Notes them; epochs are counted from 0."""
-        model: Any = self.model
-        if epoch + 1 in self.epochs:
-            self.weights.append(np.array(model.get_weights()[0], np.float64))
-
-
 def _linear() -> keras.Model:
     """Least squares for all targets at once, from zero, by gradient descent."""
     output = keras.layers.Dense(DRAWS, use_bias=False, kernel_initializer="zeros")
@@ -155,10 +141,10 @@ def _paths(scale: Scale) -> Evidence:
             seeds=[seed],
             epochs=last,
             batch_size=ROWS,
-            callbacks=[_Path(epochs)],
+            callbacks=[KeptWeights(epochs)],
             verbose=0,
         )[seed]
-        path = np.array(run.callbacks[0].weights)  # (times, features, draws)
+        path = np.array([kernel for (kernel,) in run.callbacks[0].kept], np.float64)  # (times, features, draws)
         squares, products = x.T @ x / ROWS, x.T @ y / ROWS
         norm = np.linalg.norm(np.linalg.solve(squares, products))
         ridge = np.array([np.linalg.solve(squares + np.eye(FEATURES) / time, products) for time in times])

@@ -11,7 +11,7 @@ from keras.optimizers import SGD, Adam, AdamW
 from kohort.data import named
 from kohort.fitting import fit
 from kohort.lab.apparatus.networks import compiled, perceptron
-from kohort.lab.apparatus.training import of_each
+from kohort.lab.apparatus.training import weights_of
 from kohort.lab.claim import Claim, Drawing, Scale
 from kohort.lab.evidence import Evidence, Measured
 from kohort.lab.prediction import Prediction
@@ -168,9 +168,7 @@ def _by_decay(scale: Scale) -> np.ndarray:
     }
     data = named("digits")
     runs = fit(recipes, data.x[:ROWS], data.y[:ROWS], seeds=scale.seeds, epochs=scale.of(40, 10), verbose=0)
-    penalised, decayed = (
-        of_each(runs, name, lambda run: np.concatenate([own.ravel() for own in run.weights])) for name in recipes
-    )
+    penalised, decayed = (weights_of(runs, name) for name in recipes)
     return np.linalg.norm(penalised - decayed, axis=1) / np.linalg.norm(decayed, axis=1)
 
 
