@@ -73,13 +73,14 @@ def result_of(claim: Claim) -> Result:
 
 
 def lab() -> str:
-    lines = ["| claim of the chapter | verdict | predictions met |", "| --- | --- | --- |"]
+    lines = ["| claim of the chapter | verdict | predictions met | not so here |", "| --- | --- | --- | --- |"]
     for claim in CLAIMS.values():
         result = result_of(claim)
-        met = sum(own.outcome == "met" for own in result.judged)
-        on = f" {claim.depends_on}" if result.verdict.kind == "depends" else ""
-        kind = "depends on" if on else result.verdict.kind
-        lines.append(f"| {claim.number}. {claim.title} (`{claim.name}`) | {kind}{on} | {met} of {len(result.judged)} |")
+        deciding = [own for own in result.judged if not own.prediction.beside]
+        met = sum(own.outcome == "met" for own in deciding)
+        missed = "; ".join(own.prediction.name for own in deciding if own.outcome == "not met")
+        name, kind = f"{claim.number}. {claim.title} (`{claim.name}`)", result.verdict.kind
+        lines.append(f"| {name} | {kind} | {met} of {len(deciding)} | {missed} |")
     return "\n".join([*lines, ""])
 
 

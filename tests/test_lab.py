@@ -128,7 +128,24 @@ def test_the_verdict_follows_from_the_outcomes(outcomes: list[str], kind: str) -
     gains = {"met": [1.0, 1.1, 1.2], "not met": [-1.0, -1.1, -1.2], "undecided": [1.0, -1.1, 0.2]}
     judged = [judge([difference(above=0.0)], scores(gains[own], np.zeros(3)))[0] for own in outcomes]
     assert verdict(judged).kind == kind
-    assert verdict(judged, "the weather").words.startswith({"depends": "It depends on the weather: 1 of"}.get(kind, ""))
+
+
+def test_predictions_beside_a_claim_are_told_and_do_not_decide() -> None:
+    aside = replace(difference(above=0.0, beside=True), name="c beats d")
+    one, minus = np.array([1.0, 1.1, 1.2]), np.zeros(3)
+    evidence = {"score": Measured({"a": one, "b": minus})}
+    against = {"score": Measured({"a": -one, "b": minus})}
+    (met,), (missed,) = judge([difference(above=0.0)], evidence), judge([difference(above=0.0)], against)
+    (beside_met,), (beside_missed,) = judge([aside], evidence), judge([aside], against)
+    assert verdict([met, beside_missed]).kind == "supported"
+    assert verdict([missed, beside_met]).kind == "refuted"
+    assert verdict([met, beside_missed]).words == (
+        "Supported: 1 of 1 predictions was met. Beside the claim, 0 of 1 predictions were met."
+    )
+    assert verdict([met, missed, beside_met]).words == (
+        "It depends: 1 of 2 predictions was met. Met: a beats b. Not met: a beats b. "
+        "Beside the claim, 1 of 1 predictions was met."
+    )
 
 
 def test_a_choice_by_others_does_not_promise_too_much() -> None:
@@ -189,13 +206,15 @@ def test_each_prediction_of_a_claim_decides(claim: Claim) -> None:
     """Evidence for one prediction and against another parts them, whichever it is."""
     own = made_up(claim)
     assert len({one.name for one in claim.predictions}) == len(claim.predictions) >= 2
+    deciding = [one for one in claim.predictions if not one.beside]
     for spared in range(len(claim.predictions)):
         judged = [
             (claim.judged(own.FOR) if position == spared else claim.judged(own.AGAINST))[position]
             for position in range(len(claim.predictions))
         ]
-        assert verdict(judged).kind == "depends"
-    assert claim.depends_on
+        alone = deciding == [claim.predictions[spared]]
+        decides = claim.predictions[spared] in deciding
+        assert verdict(judged).kind == ("supported" if alone else "depends" if decides else "refuted")
 
 
 @ALL

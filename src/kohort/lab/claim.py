@@ -98,12 +98,12 @@ class Claim:
         quoted: What the chapter says, word for word.
         why: Why it should be so.
         experiment: What is trained, on which rows, and how recipes get the same chance.
-        predictions: What is predicted, written before anything was trained.
+        predictions: What is predicted, written before anything was trained. Which of them decide was settled by the
+            chapter's words and the title alone, by a reader who had seen no result.
         measure: Trains, and tells what was measured.
         drawings: The figures.
         code: Ten lines with which readers try it themselves.
         sources: Where the claim and the method come from.
-        depends_on: What the claim may depend on; said where predictions part.
         untested: What of the chapter's words was not tried, in words; may be empty.
         answers: The viva questions it answers.
         beside: Numbers of the literature.
@@ -121,7 +121,6 @@ class Claim:
     drawings: tuple[Drawing, ...]
     code: str = field(repr=False)
     sources: tuple[str, ...]
-    depends_on: str = ""
     untested: str = ""
     answers: tuple[Answer, ...] = ()
     beside: tuple[Beside, ...] = ()
@@ -133,4 +132,4 @@ class Claim:
 
     def verdict(self, evidence: Evidence) -> Verdict:
         """What the predictions come to."""
-        return verdict(self.judged(evidence), self.depends_on)
+        return verdict(self.judged(evidence))

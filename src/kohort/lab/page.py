@@ -67,7 +67,7 @@ def index_page(results: Mapping[str, Result], claims: Sequence[Claim]) -> str:
     """
     kinds = [result.verdict.kind for result in results.values()]
     counts = [(SHOWN[kind], kinds.count(kind)) for kind in SHOWN]
-    quick = any(result.scale.quick for result in results.values())
+    quick = sum(result.scale.quick for result in results.values())
     return _page("index.html.jinja", results=results, claims=claims, counts=counts, quick=quick, shown=SHOWN)
 
 

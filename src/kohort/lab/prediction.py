@@ -28,6 +28,8 @@ class Prediction:
             the exact interval of Clopper and Pearson (1934).
         unit: Of the number, where it has one: `" points"`, `" epochs"`, `" %"`; a ratio has `" times"`.
         scale: What a number is multiplied by to be told in that unit: 100 for points.
+        beside: Whether it stands beside the claim: about a mechanism, a remedy, theory or the experiment itself, of
+            which the chapter's words say nothing. It is judged and told as the others are, and does not decide.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Prediction:
     kind: Literal["mean", "ratio", "share"] = "mean"
     unit: str = ""
     scale: float = 1.0
+    beside: bool = False
 
     def __post_init__(self) -> None:
         if not (self.above < self.below and (math.isfinite(self.above) or math.isfinite(self.below))):

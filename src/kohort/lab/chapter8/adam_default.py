@@ -212,5 +212,4 @@ print(kohort.Study(recipes, kohort.data.named("digits"), seeds=5, epochs=15).run
         "Kingma & Ba (2015), Adam: a method for stochastic optimization, §2.1",
         "Schmidt, Schneider & Hennig (2021), Descending through a crowded valley, §3",
     ),
-    depends_on="the rate, and on what it is compared with",
 )

@@ -170,6 +170,7 @@ CLAIM = Claim(
             below=1e-3,
             unit=" %",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "no strength of L2 brings Adam nearer to AdamW than 5 % of the weights' norm",
@@ -198,6 +199,7 @@ CLAIM = Claim(
             above=0.0,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "AdamW is better than Adam without decay on the Transformer",
@@ -248,7 +250,6 @@ recipes |= {f"L2 {s}": lambda s=s: network(Adam(0.003), keras.regularizers.L2(s)
 print(kohort.Study(recipes, kohort.data.named("digits"), seeds=5, epochs=20).run())
 """,
     sources=("Loshchilov & Hutter (2019), Decoupled weight decay regularization, §2 and §4",),
-    depends_on="the network and the data",
     untested="Large models.",
     beside=(
         Beside(

@@ -201,6 +201,7 @@ def _shrinks(name: str) -> Prediction:
         above=0.0,
         unit=" points",
         scale=100.0,
+        beside=True,
     )
 
 
@@ -211,6 +212,7 @@ def _does_not_help(name: str) -> Prediction:
         below=0.005,
         unit=" points",
         scale=100.0,
+        beside=True,
     )
 
 
@@ -253,6 +255,7 @@ CLAIM = Claim(
             above=0.0,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
     ),
     measure=measure,
@@ -307,7 +310,6 @@ print({name: sum(run.history["val_accuracy"][-1] for run in runs.of(name)) / 5 f
         "Geiping, Goldblum, Somepalli, Shwartz-Ziv, Goldstein & Wilson (2023), How much data are augmentations worth?",
         "Greydanus & Kobak (2024), Scaling down deep learning with MNIST-1D",
     ),
-    depends_on="the task, the number of rows and whether the change keeps the class",
     untested="Photographs, mixing of rows (mixup, CutMix), and augmentation that is learnt.",
     seeds=12,
 )

@@ -262,7 +262,6 @@ for size in (2, 32):
         "Wu & He (2018), Group normalization, §4.1",
         "Shen, Yao, Gholami, Mahoney & Keutzer (2020), PowerNorm: rethinking batch normalization in Transformers, §3",
     ),
-    depends_on="the kind of network and the size of batch",
     untested="Batches of 256; batches below 8 for the Transformer and the LSTM, and sequences of different lengths.",
     answers=(Answer(5, _answer),),
     seeds=10,

@@ -209,6 +209,7 @@ CLAIM = Claim(
             above=0.0,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
     ),
     measure=measure,
@@ -264,7 +265,6 @@ for name in recipes:
         "Hoffer, Hubara & Soudry (2017), Train longer, generalize better, §4",
         "Luo, Wang, Shao & Peng (2019), Towards understanding regularization in batch normalization, §2",
     ),
-    depends_on="which of the benefits one asks for",
     beside=(
         Beside(
             "With BatchNorm and a learning rate 5 times as high, Inception reached the accuracy of the original "

@@ -214,6 +214,7 @@ CLAIM = Claim(
             below=0.005,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "25 validation rows promise more than twice as much too much as 400",
@@ -223,6 +224,7 @@ CLAIM = Claim(
             above=2.0,
             kind="ratio",
             unit=" times",
+            beside=True,
         ),
         Prediction(
             "optimism grows after the first five epochs",
@@ -230,6 +232,7 @@ CLAIM = Claim(
             above=0.0,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "choosing the recipe by it adds to it",
@@ -237,6 +240,7 @@ CLAIM = Claim(
             above=0.0,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
     ),
     measure=measure,
@@ -291,5 +295,4 @@ for run in runs.values():
         "evaluation, JMLR 11",
         "Varma & Simon (2006), Bias in error estimation when using cross-validation for model selection",
     ),
-    depends_on="the validation rows and how much there is to choose from",
 )

@@ -228,6 +228,7 @@ CLAIM = Claim(
             "with one hidden layer scaled weights are the geometric mean of all sub-networks to 0.00001",
             lambda e: e["largest difference"]["one hidden layer"],
             below=1e-5,
+            beside=True,
         ),
         Prediction(
             "with two hidden layers scaled weights are within 5 points of probability of the geometric mean",
@@ -315,7 +316,6 @@ print("ensemble without dropout", result.ensemble("none").evaluation.score)
         "Goodfellow, Bengio & Courville (2016), Deep Learning, §7.12",
         "Baldi & Sadowski (2013), Understanding dropout",
     ),
-    depends_on="what is meant by an ensemble and by co-adaptation",
     answers=(Answer(2, _answer),),
     beside=(
         Beside(

@@ -211,6 +211,7 @@ CLAIM = Claim(
             above=0.05,
             unit=" %",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "inverted dropout keeps the mean activation to 1 %",
@@ -288,6 +289,5 @@ for name, training in (("off", False), ("left on", True), ("left on, again", Tru
         "networks from overfitting, §4 and §10",
         "Keras documentation, Dropout layer",
     ),
-    depends_on="whether the class or its probability is judged",
     answers=(Answer(3, _answer),),
 )

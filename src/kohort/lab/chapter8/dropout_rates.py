@@ -171,6 +171,7 @@ CLAIM = Claim(
             above=MATTERS,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "going from 0.3 to 0.5 suits the large network better than the small one",
@@ -185,6 +186,7 @@ CLAIM = Claim(
             above=0.0,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
     ),
     measure=measure,
@@ -226,7 +228,6 @@ for width in (32, 512):
         "networks from overfitting, §6.1.1, §7.3, §7.4 and appendix A.4",
     ),
     seeds=16,
-    depends_on="how wide the network is",
     untested="More rows were tried with the large network only; convolutions have a claim of their own "
     "(spatial-dropout).",
     beside=(

@@ -234,17 +234,20 @@ CLAIM = Claim(
             above=1.0,
             kind="ratio",
             unit=" times",
+            beside=True,
         ),
         Prediction(
             "gradient descent stays within a quarter of the solution's length of ridge with λ = 1/t",
             lambda e: e["distance"]["ridge, λ = 1/t"].max(axis=1),
             below=0.25,
+            beside=True,
         ),
         Prediction(
             "its risk is never more than 1.69 times that of ridge with λ = 1/t",
             lambda e: _risk_ratios(e).max(axis=1),
             below=BOUND,
             unit=" times",
+            beside=True,
         ),
         Prediction(
             "at its best time its risk is less than 1.22 times that of the best ridge",
@@ -252,6 +255,7 @@ CLAIM = Claim(
             below=1.22,
             kind="ratio",
             unit=" times",
+            beside=True,
         ),
     ),
     measure=measure,
@@ -319,7 +323,6 @@ for (recipe, seed), run in runs.items():
         "Ali, Kolter & Tibshirani (2019), A continuous-time view of early stopping for least squares",
         "Prechelt (1998), Early stopping – but when?",
     ),
-    depends_on="the data set and whether the best weights are restored",
     beside=(
         Beside(
             theirs="The risk of gradient flow stopped at t is at most 1.69 times that of ridge with λ = 1/t, for every "

@@ -138,6 +138,7 @@ CLAIM = Claim(
             below=0.001,
             unit=" %",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "L1 by proximal steps makes more than half of the weights exactly zero",
@@ -187,6 +188,5 @@ for name in recipes:
         "Tibshirani (1996), Regression shrinkage and selection via the lasso",
         "Parikh & Boyd (2014), Proximal algorithms, §6.5.2",
     ),
-    depends_on="how L1 is minimised",
     answers=(Answer(1, _answer),),
 )

@@ -208,6 +208,7 @@ CLAIM = Claim(
             above=0.01,
             unit=" %",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "with SGD the weights of blank pixels shrink by (1 − λη)ᵗ within 0.1 %",
@@ -235,6 +236,7 @@ CLAIM = Claim(
             lambda e: _last(e, BY_ADAM),
             below=0.5,
             unit=" times",
+            beside=True,
         ),
         Prediction(
             "with AdamW no step is more than 0.1 % of its length off the formula",
@@ -242,6 +244,7 @@ CLAIM = Claim(
             below=1e-3,
             unit=" %",
             scale=100.0,
+            beside=True,
         ),
     ),
     measure=measure,
@@ -286,5 +289,4 @@ for name in recipes:
         "Krogh & Hertz (1991), A simple weight decay can improve generalization",
         "Loshchilov & Hutter (2019), Decoupled weight decay regularization, §2",
     ),
-    depends_on="the optimiser",
 )

@@ -178,6 +178,7 @@ CLAIM = Claim(
             below=0.1,
             unit=" %",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "Adam's two limits differ from RMSprop and momentum by less than 0.1 % of the weights' norm",
@@ -242,5 +243,4 @@ for name in recipes:
         "Goh (2017), Why momentum really works, Distill",
         "Kingma & Ba (2015), Adam: a method for stochastic optimization, algorithm 1",
     ),
-    depends_on="the size of the batch",
 )

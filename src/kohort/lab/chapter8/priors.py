@@ -269,6 +269,7 @@ CLAIM = Claim(
             kind="share",
             unit=" % of seeds",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "more than 99.9 % of weights nearby are less likely, under each prior",
@@ -281,6 +282,7 @@ CLAIM = Claim(
             "L1 weights are no ridge: the nearest one is further than a twentieth of their length",
             lambda e: np.mean(list(e["nearest ridge"].values()), axis=0),
             above=0.05,
+            beside=True,
         ),
         Prediction(
             "where weights do come from the prior, the strength that it tells is within 2 % of the least error",
@@ -288,6 +290,7 @@ CLAIM = Claim(
             below=1.02,
             kind="ratio",
             unit=" times",
+            beside=True,
         ),
     ),
     measure=measure,
@@ -338,7 +341,6 @@ for (strength, seed), run in runs.items():
         "Goodfellow, Bengio & Courville (2016), Deep Learning, §5.6.1 and §7.1.2",
         "Hoerl & Kennard (1970), Ridge regression",
     ),
-    depends_on="the penalty",
     untested="Networks with hidden layers: there too the penalised minimum is a mode of the posterior, but there are "
     "many, and which one training finds no formula tells.",
     answers=(Answer(1, _answer),),

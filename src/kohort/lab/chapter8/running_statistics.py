@@ -188,6 +188,7 @@ CLAIM = Claim(
             below=0.02,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "statistics of all training rows fall less than 1 point behind after 36 steps",
@@ -195,6 +196,7 @@ CLAIM = Claim(
             below=0.01,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "of weights trained with batches of 2, running statistics predict 10 points better than the batch's",
@@ -205,6 +207,7 @@ CLAIM = Claim(
             above=0.1,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "with batches of 4, momentum 0.5 predicts at least a point worse than 0.99",
@@ -215,6 +218,7 @@ CLAIM = Claim(
             above=0.01,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "with batches of 128 (9 steps an epoch), statistics of all training rows gain a point over momentum 0.99",
@@ -225,6 +229,7 @@ CLAIM = Claim(
             above=0.01,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
     ),
     measure=measure,
@@ -268,6 +273,5 @@ for name in recipes:  # the training accuracy is of batch statistics, the other 
         "Ioffe (2017), Batch renormalization, §1 and §2",
         "Wu & Johnson (2021), Rethinking “batch” in BatchNorm, §3",
     ),
-    depends_on="how many steps there were, how large the batches are and how slowly the averages run",
     answers=(Answer(5, _answer),),
 )

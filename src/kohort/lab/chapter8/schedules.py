@@ -188,6 +188,7 @@ CLAIM = Claim(
             below=1.0,
             kind="ratio",
             unit=" times",
+            beside=True,
         ),
         Prediction(
             "with warm-up the perceptron survives larger rates",
@@ -247,5 +248,4 @@ print(kohort.Study(recipes, kohort.data.named("mnist1d"), seeds=5, epochs=30).ru
         "Vaswani et al. (2017), Attention is all you need, §5.3",
         "Xiong et al. (2020), On layer normalization in the Transformer architecture, §3",
     ),
-    depends_on="the network, and whether one asks for accuracy or for stability",
 )

@@ -159,6 +159,7 @@ CLAIM = Claim(
             "neighbouring pixels of a map are correlated by more than 0.3",
             lambda e: e["correlation"]["neighbours"],
             above=0.3,
+            beside=True,
         ),
         Prediction(
             "dropping maps makes 1.5 times the noise in a map's mean that dropping pixels makes",
@@ -166,6 +167,7 @@ CLAIM = Claim(
             above=1.5,
             kind="ratio",
             unit=" times",
+            beside=True,
         ),
         Prediction(
             "dropping maps is better than dropping pixels, each at its best rate",
@@ -173,6 +175,7 @@ CLAIM = Claim(
             above=0.0,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "dropping pixels at 0.1 or 0.25 is better than no dropout",
@@ -194,6 +197,7 @@ CLAIM = Claim(
             above=0.0,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
     ),
     measure=measure,
@@ -243,7 +247,6 @@ print({name: sum(run.history["val_accuracy"][-1] for run in runs.of(name)) / 5 f
         "§3.2",
         "Keras documentation, SpatialDropout2D",
     ),
-    depends_on="the rate",
     untested="Larger images and deeper networks, whose maps are more alike from pixel to pixel.",
     beside=(
         Beside(

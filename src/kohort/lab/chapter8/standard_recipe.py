@@ -182,6 +182,7 @@ CLAIM = Claim(
             above=-0.01,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "in the deepest network the standard recipe is at most a point behind the best other",
@@ -218,6 +219,7 @@ CLAIM = Claim(
             below=0.01,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "with He and ReLU the signal of the twelfth layer is half to twice that of the first",
@@ -225,6 +227,7 @@ CLAIM = Claim(
             above=0.5,
             below=2.0,
             unit=" times",
+            beside=True,
         ),
     ),
     measure=measure,
@@ -279,7 +282,6 @@ print(kohort.Study(recipes, kohort.data.named("digits"), seeds=5, epochs=20).run
         "covariate shift, §3.3",
         "Hanin & Rolnick (2018), How to start training: the effect of initialization and architecture, §3",
     ),
-    depends_on="which part of the recipe one asks for, and how deep the network is",
     untested="Networks of tens of layers, convolutions and large sets of photographs, with which the recipe became "
     "standard.",
 )

@@ -172,6 +172,7 @@ CLAIM = Claim(
             above=0.0,
             unit=" points",
             scale=100.0,
+            beside=True,
         ),
         Prediction(
             "training accuracy is lower, on average over recipes and data sets",
@@ -221,6 +222,5 @@ for data in ("wine", "wdbc", "moons"):
         "The chapter, worked example",
         "Cawley & Talbot (2010), On over-fitting in model selection, JMLR 11: the same chance for all",
     ),
-    depends_on="the recipe and the data set",
     untested="The chapter's example prints the best epoch of one seed; how much that flatters is a claim of its own.",
 )
