@@ -15,6 +15,8 @@ from keras import layers
 
 import kohort
 from kohort.errors import BackendError, DataError, NotSupportedError, RecipeError
+from kohort.recipes.compose import recipes_for
+from kohort.recipes.design import Problem
 from tests.networks import TEXTBOOK
 
 X = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
@@ -411,3 +413,12 @@ def test_the_cure_is_added_to_the_users_flags_and_only_where_needed(monkeypatch:
     runtime.prepare()
     runtime.prepare()
     assert os.environ["XLA_FLAGS"] == f"--some_flag=1 {runtime.CURE}"
+
+
+def test_a_recipes_own_epochs_and_batch_size_are_for_studies() -> None:
+    (recipe,) = recipes_for(["epochs=3+batch=4"], Problem((4,), 2, "multiclass", 3, 8, rows=12))
+    x, y = np.zeros((12, 4), np.float32), np.zeros(12, np.int32)
+    with pytest.raises(RecipeError, match=r"batch_size=4 of its own.*Pass batch_size=4 and leave it out"):
+        kohort.fit({"own": recipe}, x, y, seeds=1, verbose=0)
+    with pytest.raises(RecipeError, match=r"'batch 4'.*needs a study.*Got 4"):
+        recipes_for(["batch=4"], Problem((4,), 2, "multiclass", 3, 8))

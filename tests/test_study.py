@@ -171,6 +171,27 @@ def test_composed_recipes_train_and_stop_early_each_by_itself() -> None:
     assert [summary.recipe for summary in result.comparison.recipes] == list(names)
 
 
+def test_a_recipe_may_have_a_batch_size_epochs_and_a_network_of_its_own() -> None:
+    texts = ["none", "width=16+depth=3+batch=16+epochs=3+cosine", "epochs=2"]
+    dataset = named("wdbc")
+    study = kohort.Study(texts, dataset, seeds=[4], epochs=5, batch_size=32)
+    runs = study.run(verbose=0).runs
+    names = study.plan.recipes
+    assert names == ("none", "width 16 + depth 3 + batch 16 + epochs 3 + cosine", "epochs 2")
+    assert [len(runs[name, 4].history["loss"]) for name in names] == [5, 3, 2]
+    part = split(dataset, 4, 32)
+    x = dataset.inputs(part.train)
+    quiet: dict = {"verbose": 0}
+    keras.utils.set_random_seed(4)
+    model = study.recipes[1].build()
+    assert [weights.shape for weights in model.get_weights()[::2]] == [(30, 16), (16, 16), (16, 16), (16, 2)]
+    assert model.optimizer._learning_rate.decay_steps == 3 * -(-len(part.train) // 16)
+    validation = (x[part.validation], dataset.y[part.validation])
+    model.fit(x[part.train], dataset.y[part.train], batch_size=16, validation_data=validation, epochs=3, **quiet)
+    assert_same_history(runs[names[1], 4], model, len(part.train), len(part.validation))
+    assert runs[names[1], 4].model().count_params() == model.count_params()
+
+
 def test_own_builders_and_their_outputs_are_checked() -> None:
     def build() -> keras.Model:
         model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(12, activation="softmax")])

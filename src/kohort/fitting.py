@@ -15,7 +15,7 @@ from kohort.cohort.order import Course, Data
 from kohort.cohort.streams import Stream, is_stream
 from kohort.errors import DataError, NotSupportedError
 from kohort.progress import silent
-from kohort.recipes.recipe import Recipe, as_recipes
+from kohort.recipes.recipe import Recipe, as_recipes, check_for_fit
 from kohort.run import Runs
 from kohort.runtime import check_backend
 from kohort.seeds import Shuffle, as_seeds
@@ -148,6 +148,7 @@ def fit(
         )
     alone = plain if on_unsupported == "fit" else None
     asked, named = as_recipes(recipes)
+    check_for_fit(asked)
     wanted = None if seeds is None else as_seeds(seeds)
     given = tuple(keras.tree.flatten((x, y, sample_weight, validation_data)))
     if is_stream(x, y):

@@ -20,7 +20,7 @@ from kohort.elsewhere.parcel import REQUEST, RESULT, Sender, cannot_travel, read
 from kohort.elsewhere.process import run_child
 from kohort.elsewhere.recipes_sent import State, finish_building, first_batch, parts, sent
 from kohort.errors import BackendError, DataError, NotSupportedError, RecipeError
-from kohort.recipes.recipe import Recipe, as_recipes
+from kohort.recipes.recipe import Recipe, as_recipes, check_for_fit
 from kohort.run import Outcome, Run, Runs
 from kohort.seeds import Shuffle, as_seeds, global_randomness_restored
 
@@ -93,6 +93,7 @@ def fit(
     if callbacks is not None and not (isinstance(callbacks, list | tuple) and not callbacks):
         raise cannot_travel(f"callbacks={callbacks!r:.80}, which act on models in this process")
     asked, named = as_recipes(recipes)
+    check_for_fit(asked)
     wanted = None if seeds is None else as_seeds(seeds)
     arrays = _Arrays()
     data = {

@@ -34,6 +34,7 @@ IN_WORDS: Mapping[Need, str] = {
     "images": "images",
     "convolutions": "a network with convolutions",
     "vectors": "rows that are plain vectors of numbers",
+    "widths": "a network of fully connected layers",
 }
 
 
@@ -116,20 +117,24 @@ def recipes_for(texts: Sequence[str], problem: Problem, network: Any = "auto") -
     for composition in compositions:
         _check_needs(composition, problem, own)
     designs = sharing_programs([composition.design() for composition in compositions])
+    recipes: list[Recipe] = []
     for composition, design in zip(compositions, designs, strict=True):
         try:
-            optimizer_of(design, problem)
+            its_own = problem.trained_by(design)
+            optimizer_of(design, its_own)
         except RecipeError as error:
             raise RecipeError(f"recipe {composition.label!r}: {error}") from error
-    return tuple(
-        Recipe(
-            composition.label,
-            Built(own, design, problem),
-            draws_nothing=own.draws_nothing,
-            callbacks=tuple(partial(callback, problem) for callback in design.callbacks),
+        recipes.append(
+            Recipe(
+                composition.label,
+                Built(own, design, its_own),
+                draws_nothing=own.draws_nothing,
+                callbacks=tuple(partial(callback, its_own) for callback in design.callbacks),
+                batch_size=design.batch_size,
+                epochs=design.epochs,
+            )
         )
-        for composition, design in zip(compositions, designs, strict=True)
-    )
+    return tuple(recipes)
 
 
 def _check_needs(composition: Composition, problem: Problem, network: Network) -> None:
@@ -137,6 +142,7 @@ def _check_needs(composition: Composition, problem: Problem, network: Network) -
         "classes": problem.task != "regression",
         "images": len(problem.inputs) > 1 and network.name != "cnn1d",
         "convolutions": network.name != "mlp",
+        "widths": not network.name.startswith("cnn"),
         "vectors": len(problem.inputs) == 1,
     }
     for part in composition.parts:
@@ -169,7 +175,7 @@ class Built:
 
     def _changed(self, model: keras.Model) -> keras.Model:
         """A model that its builder has compiled, with what the recipe decides instead."""
-        plain = replace(self.design, network={}, callbacks=())
+        plain = replace(self.design, network={}, callbacks=(), batch_size=None, epochs=None)
         if plain == Design():
             return model
         raise RecipeError(

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import keras
 
+from kohort.errors import RecipeError
+
 Task = Literal["binary", "multiclass", "regression"]
 
 NEUTRAL = ("l1", "l2", "weight_decay")
@@ -23,6 +25,7 @@ class Problem:
         steps_per_epoch: Training steps of an epoch.
         epochs: Passes over the training rows.
         embedded: The positions of the inputs that are numbers of a category, and how many categories each has.
+        rows: Training rows, from which a recipe's own batch size tells its steps; None: not known.
     """
 
     inputs: tuple[int, ...]
@@ -31,6 +34,7 @@ class Problem:
     steps_per_epoch: int
     epochs: int
     embedded: tuple[tuple[int, int], ...] = ()
+    rows: int | None = None
 
     @property
     def steps(self) -> int:
@@ -40,6 +44,22 @@ class Problem:
     def without_last(self, epochs: int) -> "Problem":
         """The same but for the last epochs."""
         return replace(self, epochs=self.epochs - epochs)
+
+    def trained_by(self, design: "Design") -> "Problem":
+        """The same with the epochs and the batch size of a design that has its own.
+
+        Raises:
+            RecipeError: It has a batch size of its own, and how many rows there are is not known.
+        """
+        own = self if design.epochs is None else replace(self, epochs=design.epochs)
+        if design.batch_size is None:
+            return own
+        if self.rows is None:
+            raise RecipeError(
+                f"a recipe's own batch size needs a study, which knows the training rows. Got {design.batch_size}. "
+                "Pass batch_size to fit instead."
+            )
+        return replace(own, steps_per_epoch=-(-self.rows // design.batch_size))
 
 
 Schedule = Callable[[float, Problem], Any]
@@ -63,6 +83,8 @@ class Design:
         resting: For how many epochs at the end the weights rest, while statistics of normalisations are found.
         label_smoothing: The share of the target that all classes get alike.
         callbacks: Make the callbacks of a run.
+        batch_size: Rows of a batch; None: as many as the study says.
+        epochs: Passes over the training rows; None: as many as the study says.
     """
 
     optimizer: Callable[..., keras.optimizers.Optimizer] = keras.optimizers.Adam
@@ -77,6 +99,8 @@ class Design:
     resting: int = 0
     label_smoothing: float = 0.0
     callbacks: tuple[Callable[[Problem], keras.callbacks.Callback], ...] = ()
+    batch_size: int | None = None
+    epochs: int | None = None
 
     def with_network(self, **arguments: Any) -> "Design":
         """The same with other arguments of the network."""

@@ -19,7 +19,7 @@ from kohort.recipes.techniques import TECHNIQUES
 ONE_ONLY = ("optimiser", "schedule", "initialisation", "normalisation")
 """Groups of which a recipe has one technique at the most."""
 
-ALWAYS_TOLD = ("penalty", "dropout", "training", "augmentation")
+ALWAYS_TOLD = ("penalty", "dropout", "training", "augmentation", "network")
 """Groups whose strength is named even where it is the default: a verdict names the strength."""
 
 

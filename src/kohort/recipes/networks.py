@@ -15,7 +15,14 @@ from kohort.recipes.design import Design, Problem
 from kohort.recipes.embedding import CategoryEmbedding
 
 
-def mlp_network(problem: Problem, *, widths: Sequence[int] = (128, 64), **block: Any) -> keras.Model:
+def mlp_network(
+    problem: Problem,
+    *,
+    widths: Sequence[int] = (128, 64),
+    width: int | None = None,
+    depth: int | None = None,
+    **block: Any,
+) -> keras.Model:
     """A multi-layer perceptron that is not compiled yet.
 
     Each hidden block is Dense, then normalisation if asked (before the activation, as Ioffe & Szegedy 2015), the
@@ -24,8 +31,12 @@ def mlp_network(problem: Problem, *, widths: Sequence[int] = (128, 64), **block:
     Args:
         problem: What it is for.
         widths: Units of the hidden layers; 128-64 is the textbook's network.
+        width: Units of every hidden layer, instead of `widths`; 128 where only `depth` is told.
+        depth: How many hidden layers of that width; 2 where only `width` is told.
         **block: Fields of `Block` and `Augmentation`.
     """
+    if width is not None or depth is not None:
+        widths = [width or 128] * (depth or 2)
     own, augmentation = told(problem, block)
     start = [*first_layers(problem, own, augmentation)]
     if len(problem.inputs) > 1:

@@ -23,6 +23,8 @@ class Recipe:
         draws_nothing: Whether the builder is known to draw nothing itself, as Kohort's own, and so to make the same
             network under every seed; else that is looked at.
         callbacks: Make the callbacks of a run.
+        batch_size: Rows of a batch in a study; None: as many as the study says.
+        epochs: Passes over the training rows in a study; None: as many as the study says.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Recipe:
     given: keras.Model | None = None
     draws_nothing: bool = False
     callbacks: tuple[Callable[[], keras.callbacks.Callback], ...] = ()
+    batch_size: int | None = None
+    epochs: int | None = None
 
 
 def callbacks_of(recipes: Sequence[Recipe]) -> Callable[[str, Any], list[keras.callbacks.Callback]] | None:
@@ -38,6 +42,21 @@ def callbacks_of(recipes: Sequence[Recipe]) -> Callable[[str, Any], list[keras.c
     if not any(makers.values()):
         return None
     return lambda recipe, seed: [make() for make in makers[recipe]]
+
+
+def check_for_fit(recipes: Sequence[Recipe]) -> None:
+    """Refuses recipes that decide what arguments of `kohort.fit` decide.
+
+    Raises:
+        RecipeError: One has a batch size or epochs of its own.
+    """
+    for recipe in recipes:
+        for name, value in (("batch_size", recipe.batch_size), ("epochs", recipe.epochs)):
+            if value is not None:
+                raise RecipeError(
+                    f"recipe {recipe.name!r} has {name}={value} of its own, which kohort.fit takes as an argument for "
+                    f"all recipes. Pass {name}={value} and leave it out of the recipe, or use kohort.Study."
+                )
 
 
 def as_recipes(recipes: Any) -> tuple[tuple[Recipe, ...], bool]:

@@ -20,8 +20,9 @@ Group = Literal[
     "network",
 ]
 
-Need = Literal["classes", "images", "convolutions", "vectors"]
-"""What a technique needs: a classification, images, a network with convolutions, rows that are plain vectors."""
+Need = Literal["classes", "images", "convolutions", "vectors", "widths"]
+"""What a technique needs: a classification, images, a network with convolutions, rows that are plain vectors, hidden
+layers with a number of units."""
 
 Values = Mapping[str, float]
 """A technique's numbers by name, all of them."""

@@ -118,9 +118,9 @@ class Rounds:
         by_name = {recipe.name: recipe for recipe in self.recipes}
         for (name, seed), (run, cohort) in folder.runs().items() if folder else ():
             if name in by_name and seed in seeds:
-                runs[name, seed] = with_model(run, by_name[name], partial(self._options_of, seed))
+                runs[name, seed] = with_model(run, by_name[name], partial(self._options_of, by_name[name], seed))
                 cohorts.append(cohort)
-        for which, own_seeds in self._missing(seeds, runs):
+        for which, own_seeds in self._together(seeds, runs):
             trained = self._train(which, own_seeds, heard, folder, failed)
             runs |= dict(trained)
             cohorts += trained.cohorts
@@ -132,31 +132,46 @@ class Rounds:
         own = split(self.dataset, seed, self.plan.batch_size)
         x, y = self.dataset.inputs(own.train), self.dataset.targets(own.train).values
         training, validation = ((x[rows], y[rows]) for rows in (own.train, own.validation))
-        return paces(self.recipes, OnRows(training, validation, self.plan.batch_size, seed))
+        by_size: dict[int, list[Recipe]] = {}
+        for recipe in self.recipes:
+            by_size.setdefault(self._batch_size(recipe), []).append(recipe)
+        timed = {
+            name: pace
+            for size, recipes in by_size.items()
+            for name, pace in paces(recipes, OnRows(training, validation, size, seed)).items()
+        }
+        return {recipe.name: timed[recipe.name] for recipe in self.recipes if recipe.name in timed}
 
-    def _missing(
+    def _together(
         self, seeds: tuple[int, ...], runs: dict[Key, Run]
     ) -> Iterator[tuple[tuple[Recipe, ...], tuple[int, ...]]]:
-        """Recipes and the seeds under which they have still to train, those with the same seeds together."""
-        wanted: dict[tuple[int, ...], list[Recipe]] = {}
+        """Recipes and the seeds under which they have still to train, those that train alike together."""
+        wanted: dict[tuple[tuple[int, ...], int, int], list[Recipe]] = {}
         for recipe in self.recipes:
-            wanted.setdefault(tuple(seed for seed in seeds if (recipe.name, seed) not in runs), []).append(recipe)
-        for own_seeds, recipes in wanted.items():
+            missing = tuple(seed for seed in seeds if (recipe.name, seed) not in runs)
+            wanted.setdefault((missing, self._batch_size(recipe), self._epochs(recipe)), []).append(recipe)
+        for (own_seeds, *_), recipes in wanted.items():
             if own_seeds:
                 yield tuple(recipes), own_seeds
+
+    def _batch_size(self, recipe: Recipe) -> int:
+        return recipe.batch_size or self.plan.batch_size
+
+    def _epochs(self, recipe: Recipe) -> int:
+        return recipe.epochs or self.plan.epochs
 
     def _material(self, seeds: tuple[int, ...]) -> Material:
         splits = [split(self.dataset, seed, self.plan.batch_size) for seed in seeds]
         targets = [self.dataset.targets(own.train) for own in splits]
         return Material(seeds, splits, targets, *_pooled(self.dataset, splits, targets))
 
-    def _options_of(self, seed: int) -> Training:
-        return self._options(self._material((seed,)))
+    def _options_of(self, recipe: Recipe, seed: int) -> Training:
+        return self._options(recipe, self._material((seed,)))
 
-    def _options(self, material: Material) -> Training:
+    def _options(self, recipe: Recipe, material: Material) -> Training:
         rows = material.data.training_rows
         assert rows is not None
-        return Training(material.pool.picked(rows[0]), self.plan.batch_size, True)
+        return Training(material.pool.picked(rows[0]), self._batch_size(recipe), True)
 
     def _train(
         self,
@@ -166,11 +181,13 @@ class Rounds:
         folder: StudyFolder | None,
         failed: Callable[[Failure], None],
     ) -> Runs[Key]:
+        """Trains recipes of equal batch size and epochs."""
         plan, material = self.plan, self._material(seeds)
-        params = {"verbose": 0, "epochs": plan.epochs, "steps": -(-plan.rows[0] // plan.batch_size)}
-        course = Course(plan.epochs, callbacks=callbacks_of(recipes), params=params)
+        epochs = self._epochs(recipes[0])
+        params = {"verbose": 0, "epochs": epochs, "steps": -(-plan.rows[0] // self._batch_size(recipes[0]))}
+        course = Course(epochs, callbacks=callbacks_of(recipes), params=params)
         kept: dict[Key, Run] = {}
-        request = Request(self._options(material), material.data, course, diagnostics=plan.diagnostics)
+        request = Request(self._options(recipes[0], material), material.data, course, diagnostics=plan.diagnostics)
         request = replace(request, failed=partial(_fail, folder, failed))
         if folder is not None:
             request = replace(request, keeper=partial(CohortKeeper, folder), begun=folder.begin)
@@ -208,7 +225,8 @@ class Rounds:
         folder.checkpoint(names, material.seeds).remove()
         for run in ended:
             assert run.seed is not None
-            kept[run.recipe, run.seed] = with_model(run, by_name[run.recipe], partial(self._options_of, run.seed))
+            recipe = by_name[run.recipe]
+            kept[run.recipe, run.seed] = with_model(run, recipe, partial(self._options_of, recipe, run.seed))
 
     def _in_units(self, history: dict[str, list[float]], learnt: Targets) -> dict[str, list[float]]:
         """Logs with those of the study's metric in units of the target, or without them where that cannot be."""

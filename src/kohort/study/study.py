@@ -123,7 +123,7 @@ class Study:
             code = ""
         else:
             steps = -(-rows[0] // batch_size)
-            problem = Problem(dataset.shape, dataset.outputs, dataset.task, steps, epochs, dataset.embedded)
+            problem = Problem(dataset.shape, dataset.outputs, dataset.task, steps, epochs, dataset.embedded, rows[0])
             self.recipes = recipes_for(recipes, problem, network)
             described = network_for(problem, network).words
             code = code_of(network) if callable(network) else ""

@@ -19,9 +19,19 @@ def _group_norm(design: Design, values: Values) -> Design:
     return design.with_network(norm="group", groups=int(values["groups"]))
 
 
+def _width(design: Design, values: Values) -> Design:
+    return design.with_network(width=int(values["units"]))
+
+
+def _depth(design: Design, values: Values) -> Design:
+    return design.with_network(depth=int(values["layers"]))
+
+
 def _reestimate(design: Design, values: Values) -> Design:
     return replace(design, resting=int(values["epochs"]))
 
+
+_COUNT = Domain(1, with_low=True, whole=True)
 
 NORMALISATION = (
     Technique(
@@ -85,5 +95,23 @@ NORMALISATION = (
         "adds the input of each block to its output where their widths agree, else a linear map of it",
         "He et al. 2016",
         _network(skip=True),
+    ),
+    Technique(
+        "width",
+        "network",
+        "every hidden layer has so many units",
+        "the more units, the more there is to regularise",
+        _width,
+        (Parameter("units", "units of each hidden layer", 128, _COUNT, (32, 64, 128, 256, 512)),),
+        ("widths",),
+    ),
+    Technique(
+        "depth",
+        "network",
+        "so many hidden layers, each of the width that is asked, or of 128 units",
+        "He et al. 2016: deep networks want normalisation and skip connections",
+        _depth,
+        (Parameter("layers", "hidden layers", 2, _COUNT, (1, 2, 3, 4)),),
+        ("widths",),
     ),
 )

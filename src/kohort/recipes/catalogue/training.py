@@ -28,6 +28,14 @@ def _early_stopping(design: Design, values: Values) -> Design:
     return replace(design, callbacks=(*design.callbacks, EarlyStopping(int(values["patience"]))))
 
 
+def _batch_size(design: Design, values: Values) -> Design:
+    return replace(design, batch_size=int(values["rows"]))
+
+
+def _epochs(design: Design, values: Values) -> Design:
+    return replace(design, epochs=int(values["passes"]))
+
+
 def _label_smoothing(design: Design, values: Values) -> Design:
     return replace(design, label_smoothing=values["strength"])
 
@@ -86,7 +94,26 @@ def _sharpness(design: Design, values: Values) -> Design:
     return replace(design, sharpness=Sharpness(values["rho"]))
 
 
+_COUNT = Domain(1, with_low=True, whole=True)
+
 TRAINING = (
+    Technique(
+        "batch",
+        "training",
+        "trains by batches of so many rows, whatever the study's batch size is; small ones make gradients noisier",
+        "Masters & Luschi 2018",
+        _batch_size,
+        (Parameter("rows", "rows of a batch", 32, _COUNT, (16, 32, 64, 128, 256)),),
+    ),
+    Technique(
+        "epochs",
+        "training",
+        "trains for so many epochs, whatever the study's number is; schedules end with them",
+        "chapter 8, section 2: to stop early is to train less",
+        _epochs,
+        (Parameter("passes", "passes over the training rows", 50, _COUNT, (10, 20, 50, 100)),),
+        against=("earlystopping",),
+    ),
     Technique(
         "earlystopping",
         "training",
