@@ -66,6 +66,8 @@ class Request:
         begun: Told which members, by recipe and seed, begin to train.
         failed: Told of a member that cannot be trained, by kind, recipe, seed and cause, as `run.Failure` has them;
             the others train. None: that is an error.
+        alongside: Steps of recipes that do not train, as `trace_alone` gives them; see `groups.groups_of`.
+        capacity: For how many recipes and members, at least, a program has room; 0: for those that there are.
     """
 
     options: Training
@@ -81,6 +83,8 @@ class Request:
     diagnostics: bool = False
     begun: Callable[[Sequence[tuple[str, int]]], None] | None = None
     failed: Callable[[Literal["out of memory", "refused"], str, int, str], None] | None = None
+    alongside: Sequence[Traced] = ()
+    capacity: int = 0
 
     def trace(self, name: str, model: keras.Model) -> Traced:
         """A built model's steps for this data, after a look at the labels."""
@@ -178,6 +182,17 @@ def fit_members(
     return Fitted([runs[key] for key in sorted(runs)], cohorts)
 
 
+def trace_alone(recipe: Recipe, seed: int, request: Request) -> Traced:
+    """A recipe's steps, without a run of it.
+
+    Args:
+        recipe: The recipe.
+        seed: A seed to build it with.
+        request: What it would train on.
+    """
+    return _built(recipe, [seed], request, (), None).traced
+
+
 def _failed(
     request: Request, kind: Literal["out of memory", "refused"], recipe: Recipe, seeds: Sequence[int], why: str
 ) -> bool:
@@ -233,7 +248,7 @@ def _trained_together(
     _refuse_shared_variables([recipes[index] for index in which], models)
     traced = [built[index].traced for index in which]
     orders = []
-    for group in groups_of(traced, names, models):
+    for group in groups_of(traced, names, models, request.alongside, request.capacity):
         members = [
             Member(position, *member)
             for position, index in enumerate(group.recipes)
@@ -389,6 +404,7 @@ def _order(
         request.at_once,
         in_place,
         norms=request.diagnostics,
+        capacity=request.capacity,
     )
 
 

@@ -27,19 +27,35 @@ class Group:
     why_separate: tuple[str, ...]
 
 
-def groups_of(traced: Sequence[Traced], names: Sequence[str], models: Sequence[keras.Model]) -> list[Group]:
+def groups_of(
+    traced: Sequence[Traced],
+    names: Sequence[str],
+    models: Sequence[keras.Model],
+    alongside: Sequence[Traced] = (),
+    capacity: int = 0,
+) -> list[Group]:
     """Puts recipes together that can share a program.
 
     Args:
         traced: The recipes' steps.
         names: The recipes' names, for the reasons.
         models: The recipes' models, for the reasons.
+        alongside: Steps of other recipes, which do not train. A program is made as if those that can share it were
+            there, so that groups that differ from these in the same numbers have the same program, however many of
+            their recipes agree in some of them.
+        capacity: For how many recipes, at least, a program has room.
     """
     with garbage_collection_paused():
-        return _groups(traced, names, models)
+        return _groups(traced, names, models, alongside, capacity)
 
 
-def _groups(traced: Sequence[Traced], names: Sequence[str], models: Sequence[keras.Model]) -> list[Group]:
+def _groups(
+    traced: Sequence[Traced],
+    names: Sequence[str],
+    models: Sequence[keras.Model],
+    alongside: Sequence[Traced],
+    capacity: int,
+) -> list[Group]:
     together: list[list[int]] = []
     reasons: list[list[str]] = []
     for position, recipe in enumerate(traced):
@@ -57,10 +73,13 @@ def _groups(traced: Sequence[Traced], names: Sequence[str], models: Sequence[ker
         else:
             together.append([position])
             reasons.append(refused)
-    return [
-        Group(tuple(group), SharedSteps.of([traced[i] for i in group]), tuple(why))
-        for group, why in zip(together, reasons, strict=True)
-    ]
+    groups: list[Group] = []
+    for group, why in zip(together, reasons, strict=True):
+        others = [own for own in alongside if not obstacle(traced[group[0]], own)]
+        room = capacity + len(others) if capacity else 0
+        steps = SharedSteps.of([*(traced[i] for i in group), *others], room)
+        groups.append(Group(tuple(group), steps, tuple(why)))
+    return groups
 
 
 def obstacle(own: Traced, other: Traced) -> str:

@@ -87,11 +87,11 @@ def _is_too_large(order: Order) -> bool:
 
 
 def halves(order: Order) -> list[Order]:
-    """A cohort in two, without a keeper: a checkpoint is of all members."""
+    """A cohort in two, without a keeper, since a checkpoint is of all members, and without room for more."""
     count = len(order.members)
     return [_some(order, range(count // 2)), _some(order, range(count // 2, count))]
 
 
 def _some(order: Order, members: Sequence[int]) -> Order:
     own = [order.members[member] for member in members]
-    return replace(order, members=own, data=order.data.of(members), keeper=None)
+    return replace(order, members=own, data=order.data.of(members), keeper=None, capacity=0)

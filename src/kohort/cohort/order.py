@@ -1,6 +1,6 @@
 """What a cohort is asked: who trains on what, for how long; and how that lies on the machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,6 +50,24 @@ class Data:
         )
 
 
+Going = tuple[str, int | None]
+"""A member in training: its recipe's name and its seed."""
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """Where the members of a cohort are compared while they train, and some of them leave.
+
+    Attributes:
+        after: After how many epochs, in ascending order.
+        judge: From the number of epochs and what each member has logged so far (log name -> one value per epoch) to
+            those who go on. Who leaves ends where it is, and nothing is compiled again.
+    """
+
+    after: tuple[int, ...]
+    judge: Callable[[int, Mapping[Going, Mapping[str, Sequence[float]]]], Collection[Going]]
+
+
 @dataclass(frozen=True)
 class Course:
     """Which epochs are trained and what happens between them; the arguments of `fit` of these names.
@@ -62,6 +80,7 @@ class Course:
         callbacks: Keras callbacks, copied for each member, or a function of (recipe, seed) that makes them.
         params: What callbacks learn of the training: `epochs`, `steps`, `verbose`.
         data: The user's arrays, which are not copied where a callback holds them.
+        rungs: Where members are compared and some leave; None: all train to the end.
     """
 
     epochs: int
@@ -71,6 +90,7 @@ class Course:
     callbacks: Any = None
     params: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[Any, ...] = ()
+    rungs: Rungs | None = None
 
     def validates(self, epoch: int) -> bool:
         """Whether an epoch, counted from 0, ends with a validation."""
@@ -101,6 +121,8 @@ class Order:
         in_place: Whether given models are trained in place.
         keeper: Keeps where the cohort stands now and then, but where a callback holds what cannot be kept.
         norms: Whether norms of weights and gradients are measured.
+        capacity: For how many members the program is made, where that is more than there are; cohorts of other sizes
+            then share it.
     """
 
     group: Group
@@ -115,12 +137,13 @@ class Order:
     in_place: bool = False
     keeper: Keeper | None = None
     norms: bool = False
+    capacity: int = 0
 
 
 def plan_of(order: Order) -> Plan:
     """How a cohort is laid out on the machine."""
     together = 1 if order.course.callbacks is not None else max(1, order.course.length)
-    rows, members = order.members[0].orders.rows, len(order.members)
+    rows, members = order.members[0].orders.rows, max(order.capacity, len(order.members))
     plan = plan_for(members, together, rows, devices=order.devices, at_once=order.at_once)
     free = free_memory() if plan.at_once > 1 and order.at_once is None else None
     if free is None:

@@ -68,6 +68,7 @@ class SharedSteps:
         test: The same for validation; empty without it.
         metrics: The metric state at the beginning of an epoch: for each array, its value per recipe.
         logs: How many columns the logs of training and of validation take.
+        capacity: For how many recipes a program has room, where that is more than there are.
     """
 
     parts: Parts
@@ -75,10 +76,15 @@ class SharedSteps:
     test: dict[int, SharedStep]
     metrics: tuple[np.ndarray, ...]
     logs: tuple[int, int]
+    capacity: int = 0
 
     @classmethod
-    def of(cls, recipes: Sequence[Traced]) -> "SharedSteps":
+    def of(cls, recipes: Sequence[Traced], capacity: int = 0) -> "SharedSteps":
         """The shared steps of several recipes.
+
+        Args:
+            recipes: Their steps.
+            capacity: See there.
 
         Raises:
             Different: They differ in more than numbers.
@@ -90,16 +96,20 @@ class SharedSteps:
         test = {n: _shared([r.test[n] for r in recipes], in_test) for n in first.test}
         metrics = tuple(np.stack(values) for values in zip(*(r.metrics for r in recipes), strict=True))
         logs = (first.columns[0].count, first.columns[1].count)
-        return cls(first.parts, train, test, metrics, logs)
+        return cls(first.parts, train, test, metrics, logs, capacity)
 
     @property
     def lifted(self) -> "Numbers":
         """The numbers that differ between recipes, as inputs of the program."""
         return Numbers(
-            {n: step.unified.lifted for n, step in self.train.items()},
-            {n: step.unified.lifted for n, step in self.test.items()},
-            self.metrics,
+            {n: tuple(map(self._roomy, step.unified.lifted)) for n, step in self.train.items()},
+            {n: tuple(map(self._roomy, step.unified.lifted)) for n, step in self.test.items()},
+            tuple(map(self._roomy, self.metrics)),
         )
+
+    def _roomy(self, values: np.ndarray) -> np.ndarray:
+        """Values by recipe, the last one's repeated where there is room for more."""
+        return np.concatenate([values, values[-1:].repeat(max(0, self.capacity - len(values)), axis=0)])
 
 
 def _shared(steps: Sequence[Any], metrics: range) -> SharedStep:

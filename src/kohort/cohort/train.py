@@ -74,6 +74,8 @@ class CohortTraining:
         plan = plan_of(order)
         self.told = in_words(order, plan)
         self.population = Population(members, plan)
+        if order.capacity > len(members):
+            self.population.balance(range(len(members)))
         data, steps = order.data, order.group.steps
         self.epochs = WholeEpochs(
             self.population,
@@ -114,21 +116,40 @@ class CohortTraining:
     # without callbacks: as many epochs a call as fill half a second
 
     def _run_chunks(self, progress: Told) -> None:
-        everyone, done, wanted = range(len(self.order.members)), self._resume(), 1
-        while done < self.course.length:
-            count = min(wanted, self.course.length - done, self.epochs.epochs)
+        done, wanted = self._resume(), 1
+        self.going = {member for member, own in enumerate(self.trained) if len(own) == done}
+        while done < self.course.length and self.going:
+            count = min(wanted, self._to_next_rung(done), self.epochs.epochs)
             numbers = range(self.course.initial_epoch + done, self.course.initial_epoch + done + count)
-            orders = {member: [self._rows(member) for _ in numbers] for member in everyone}
+            orders = {member: [self._rows(member) for _ in numbers] for member in sorted(self.going)}
             started = time.perf_counter()
             logs = self.epochs.run(orders, validate=self._validations(numbers))
             seconds = time.perf_counter() - started
-            for member in everyone:
+            for member in orders:
                 for position, epoch in enumerate(numbers):
                     self._note(member, epoch, logs[member, position], position)
             done += count
-            progress(done * len(everyone), 0, self.look)
+            leaving = self._leaving(done)
+            self.going -= leaving
+            if leaving:
+                self.population.balance(self.going)
+            progress(*self.progress(), self.look)
             self._offer(done)
             wanted = max(1, int(count * SECONDS_PER_CALL / max(seconds, 1e-6)))
+
+    def _to_next_rung(self, done: int) -> int:
+        """How many epochs are left until members are compared, or to the end."""
+        rungs = self.course.rungs.after if self.course.rungs else ()
+        return next((rung for rung in rungs if rung > done), self.course.length) - done
+
+    def _leaving(self, done: int) -> set[int]:
+        """The members that leave after so many epochs since others do better."""
+        rungs = self.course.rungs
+        if rungs is None or done not in rungs.after or done >= self.course.length:
+            return set()
+        going = {(self.order.names[self.recipe(own)], self.order.members[own].seed): own for own in sorted(self.going)}
+        kept = rungs.judge(done, {member: self._history(own) for member, own in going.items()})
+        return {own for member, own in going.items() if member not in kept}
 
     def _resume(self) -> int:
         """Goes back to where the cohort stood when its process ended; gives how many epochs it had trained."""
@@ -226,13 +247,14 @@ class CohortTraining:
             if self.stopped(member) or epoch + 1 == self.course.epochs:
                 self._end(member, self._named(member, epoch, logs[member]))
                 self.going.discard(member)
+        for member in self._leaving(epoch + 1 - self.course.initial_epoch):
+            self._end(member, self._named(member, epoch, logs[member]))
+            self.going.discard(member)
         self.population.balance(self.going)
 
     def look(self) -> list[CohortNow]:
         """Where the cohort stands, for whoever follows it."""
-        whole = not (self.first or self.going)  # without callbacks all members train all epochs
-        going = len(self.order.members) if whole else len(self.going)
-        return [look_at(self.order, self.logs, self.trained, going)]
+        return [look_at(self.order, self.logs, self.trained, len(self.going))]
 
     def progress(self) -> tuple[int, int]:
         """The run-epochs trained so far, and those that never will be since their members have stopped."""
@@ -425,6 +447,14 @@ class CohortTraining:
         """Where among an epoch's logs those of validation stand."""
         return list(range(self.training_logs, sum(self.order.group.steps.logs)))
 
+    def _history(self, member: int) -> dict[str, list[Any]]:
+        """What a member has logged, by name, as Keras' `History` has it."""
+        history: dict[str, list[Any]] = {}
+        for epoch, logs in zip(self.trained[member], self.logs[member], strict=True):
+            for name, value in self._named(member, epoch, logs).items():
+                history.setdefault(name, []).append(value)
+        return history
+
     def _result(self, member: int) -> Trained:
         own = self.heard[member]
         if member in self.ended:
@@ -433,13 +463,7 @@ class CohortTraining:
             model = self.order.models[self.recipe(member)]
             state = finalized(model, [np.array(value) for value in self.population.fetch(member)])
         epochs = self.trained[member]
-        if own is not None:
-            history = dict(own.history.history)
-        else:
-            history: dict[str, list[Any]] = {}
-            for epoch, logs in zip(epochs, self.logs[member], strict=True):
-                for name, value in self._named(member, epoch, logs).items():
-                    history.setdefault(name, []).append(value)
+        history = self._history(member) if own is None else dict(own.history.history)
         validated = [self.course.validates(epoch) for epoch in epochs]
         bad = _first_bad(self.logs[member], validated, self.training_logs)
         diverged_at = None if bad is None else epochs[bad]
