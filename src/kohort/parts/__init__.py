@@ -1,6 +1,7 @@
 """What the chapter speaks of and Keras lacks, as ordinary Keras objects: they serialise, and work without Kohort."""
 
 from kohort.parts.averaging import Averaged as Averaged
+from kohort.parts.balanced_accuracy import BalancedAccuracy as BalancedAccuracy
 from kohort.parts.gradient_noise import GradientNoise as GradientNoise
 from kohort.parts.mixing import CutMix as CutMix
 from kohort.parts.mixing import MixUp as MixUp

@@ -61,6 +61,7 @@ def compiled(network: keras.Model, design: Design, problem: Problem) -> keras.Mo
             loss = SmoothedCrossentropy(design.label_smoothing, problem.outputs)
     if design.callbacks:
         metrics.append(_plain_loss(problem))
+    metrics += [make(problem) for make in design.logged]
     network.compile(optimizer=optimizer_of(design, problem), loss=loss, metrics=metrics)
     return network
 

@@ -101,13 +101,19 @@ def _own(build: Callable[..., Any], name: str, problem: Problem, **arguments: An
     return model
 
 
-def recipes_for(texts: Sequence[str], problem: Problem, network: Any = "auto") -> tuple[Recipe, ...]:
+def recipes_for(
+    texts: Sequence[str],
+    problem: Problem,
+    network: Any = "auto",
+    logged: tuple[Callable[[Problem], keras.metrics.Metric], ...] = (),
+) -> tuple[Recipe, ...]:
     """Recipes for a problem.
 
     Args:
         texts: As `kohort.recipes.grammar` says: `none`, `l2`, `batchnorm+dropout=0.5`, …
         problem: What the networks are for.
         network: As `network_for` takes it.
+        logged: Make metrics that are logged besides the usual ones.
 
     Raises:
         RecipeError: A text means no recipe or one that does not suit the problem, two mean the same, or there is none.
@@ -116,7 +122,7 @@ def recipes_for(texts: Sequence[str], problem: Problem, network: Any = "auto") -
     compositions = combined(texts)
     for composition in compositions:
         _check_needs(composition, problem, own)
-    designs = sharing_programs([composition.design() for composition in compositions])
+    designs = sharing_programs([replace(composition.design(), logged=logged) for composition in compositions])
     recipes: list[Recipe] = []
     for composition, design in zip(compositions, designs, strict=True):
         try:
@@ -132,6 +138,7 @@ def recipes_for(texts: Sequence[str], problem: Problem, network: Any = "auto") -
                 callbacks=tuple(partial(callback, its_own) for callback in design.callbacks),
                 batch_size=design.batch_size,
                 epochs=design.epochs,
+                text=composition.label,
             )
         )
     return tuple(recipes)
@@ -175,7 +182,7 @@ class Built:
 
     def _changed(self, model: keras.Model) -> keras.Model:
         """A model that its builder has compiled, with what the recipe decides instead."""
-        plain = replace(self.design, network={}, callbacks=(), batch_size=None, epochs=None)
+        plain = replace(self.design, network={}, callbacks=(), batch_size=None, epochs=None, logged=())
         if plain == Design():
             return model
         raise RecipeError(

@@ -28,7 +28,7 @@ def definition_of(recipe: Recipe) -> str:
         told = _NUMBERED.sub('"', recipe.given.to_json())
         return f"a model {hashlib.sha256(told.encode()).hexdigest()}"
     if not _is_code(recipe.build):
-        return recipe.name  # an object of Kohort's own: its text says it all
+        return recipe.text or recipe.name  # an object of Kohort's own: its text says it all
     told = "\n".join(_sources(recipe.build, set()))
     return f"{_name(recipe.build)} {hashlib.sha256(told.encode()).hexdigest()}"
 
@@ -42,7 +42,7 @@ def source_of(recipe: Recipe) -> str:
     if recipe.given is not None:
         return f"a compiled {type(recipe.given).__name__}"
     if not _is_code(recipe.build):
-        return recipe.name
+        return recipe.text or recipe.name
     build, given = recipe.build, []
     while isinstance(build, functools.partial):
         given += [*map(_plain, build.args), *(f"{name}={_plain(value)}" for name, value in build.keywords.items())]

@@ -85,6 +85,7 @@ class Design:
         callbacks: Make the callbacks of a run.
         batch_size: Rows of a batch; None: as many as the study says.
         epochs: Passes over the training rows; None: as many as the study says.
+        logged: Make metrics that are logged besides the usual ones.
     """
 
     optimizer: Callable[..., keras.optimizers.Optimizer] = keras.optimizers.Adam
@@ -101,6 +102,7 @@ class Design:
     callbacks: tuple[Callable[[Problem], keras.callbacks.Callback], ...] = ()
     batch_size: int | None = None
     epochs: int | None = None
+    logged: tuple[Callable[[Problem], keras.metrics.Metric], ...] = ()
 
     def with_network(self, **arguments: Any) -> "Design":
         """The same with other arguments of the network."""

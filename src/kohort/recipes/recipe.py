@@ -25,6 +25,7 @@ class Recipe:
         callbacks: Make the callbacks of a run.
         batch_size: Rows of a batch in a study; None: as many as the study says.
         epochs: Passes over the training rows in a study; None: as many as the study says.
+        text: What was written, where it was written as a text; a recipe keeps it under another name.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Recipe:
     callbacks: tuple[Callable[[], keras.callbacks.Callback], ...] = ()
     batch_size: int | None = None
     epochs: int | None = None
+    text: str = ""
 
 
 def callbacks_of(recipes: Sequence[Recipe]) -> Callable[[str, Any], list[keras.callbacks.Callback]] | None:

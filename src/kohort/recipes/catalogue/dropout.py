@@ -63,7 +63,7 @@ DROPOUT = (
         "adds a normal number of standard deviation σ to each hidden unit",
         "Bishop 1995",
         _of_the_network("gaussian_noise"),
-        (Parameter("rate", "σ", 0.1, Domain(0.0), (0.01, 0.03, 0.1, 0.3)),),
+        (Parameter("rate", "σ, at most 1 in Keras", 0.1, Domain(0.0, 1.0, with_high=True), (0.01, 0.03, 0.1, 0.3)),),
     ),
     Technique(
         "alphadropout",

@@ -1,0 +1,1 @@
+"""A compiled model as the code that makes it: lines, expressions, statements, and the source that they need."""
