@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kohort.run import Run as Run
     from kohort.run import Runs as Runs
     from kohort.study import Study as Study
+    from kohort.tuner.tune import tune as tune
 
 _HOMES = {  # public name -> the module it lives in; loaded when first asked for (PEP 562)
     "data": "kohort.data",
@@ -46,6 +47,7 @@ _HOMES = {  # public name -> the module it lives in; loaded when first asked for
     "Runs": "kohort.run",
     "Outcome": "kohort.run",
     "Study": "kohort.study",
+    "tune": "kohort.tuner.tune",
     "runs_table": "kohort.report.tidy",
     "logs_table": "kohort.report.tidy",
     "statistics": "kohort.statistics",
@@ -68,7 +70,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kohort' has no attribute {name!r}")
     elsewhere = _ELSEWHERE if other_backend() else {}
-    if name in ("fit", "check_against_fit", "why_separate", "Study", "Recipe", "lab") and name not in elsewhere:
+    if name in ("fit", "check_against_fit", "why_separate", "Study", "Recipe", "lab", "tune") and name not in elsewhere:
         check_backend()  # before Keras is loaded on another backend, or fails to
     place = elsewhere.get(name, _HOMES[name])
     home = import_module(place)

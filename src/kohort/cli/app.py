@@ -13,6 +13,7 @@ from kohort.cli.doctor import doctor
 from kohort.cli.lab import lab
 from kohort.cli.recipes import recipes
 from kohort.cli.stored import export, gc, report, rm, show, studies
+from kohort.cli.tune import tune
 from kohort.cli.verdict import verdict
 from kohort.errors import KohortError
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(compare)
+app.command()(tune)
 app.command()(verdict)
 app.command()(recipes)
 app.command()(check)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from kohort.cli.given import data_of, network_of
 from kohort.cli.printing import finite, print_table
 from kohort.errors import DataError
 
@@ -111,7 +112,7 @@ def compare(
     # before anything slow is imported, so that a wrong name is answered at once
     of_a_file = {"target": target, "task": task, "group": group, "time": time, "drop": drop}
     of_a_file |= {"separator": separator, "encoding": encoding}
-    data = _data(dataset, of_a_file)
+    data = data_of(dataset, of_a_file)
     from kohort.study import Study
 
     study = Study(
@@ -121,7 +122,7 @@ def compare(
         epochs=epochs,
         batch_size=batch_size,
         baseline=baseline,
-        network=_network(model),
+        network=network_of(model),
         metric=metric,
         smallest_effect=smallest_effect,
         most_seeds=most_seeds,
@@ -185,53 +186,6 @@ def compare(
         print(f"{len(result.runs)} runs in {result.seconds:.1f} s. Report: {report}")
     if explain:
         print(result.runs.explain(), file=sys.stderr if as_json else sys.stdout)
-
-
-def _data(dataset: str, of_a_file: dict[str, Any]) -> Any:
-    """The dataset of a name, or of a file."""
-    from kohort.data.named import named, names
-
-    said = [f"--{name}" for name, value in of_a_file.items() if value]
-    if dataset in names() or not (Path(dataset).exists() or Path(dataset).suffix):
-        _check_said(said, "a file", f"the dataset {dataset!r}")
-        return named(dataset)
-    if Path(dataset).is_dir():
-        from kohort.data.images import load_images
-
-        _check_said(said, "a table", repr(dataset))
-        return load_images(dataset)
-    if Path(dataset).suffix == ".npz":
-        from kohort.data.array_files import load_arrays
-
-        _check_said([name for name in said if name != "--task"], "a table", repr(dataset))
-        return load_arrays(dataset, task=of_a_file["task"])
-    from kohort.data.tables import load
-
-    dropped = [name.strip() for name in of_a_file["drop"].split(",") if name.strip()]
-    return load(dataset, **{**of_a_file, "drop": dropped})
-
-
-def _check_said(said: list[str], of: str, got: str) -> None:
-    if said:
-        raise DataError(f"{', '.join(said)} can be said of {of} only. Got {got}.")
-
-
-def _network(model: str) -> Any:
-    """The network that `--model` names: its name, or a function of a module in the present folder or installed."""
-    module, colon, name = model.partition(":")
-    if not colon:
-        return model
-    from importlib import import_module
-
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        found = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise DataError(f"--model must name a function as module:function. Got {model!r}: {error}.") from error
-    if not callable(found):
-        raise DataError(f"--model must name a function. Got {model!r}, which is {type(found).__name__}.")
-    return found
 
 
 def _number(seeds: str) -> int:

@@ -5,54 +5,30 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-import jax
 import numpy as np
 
-from kohort.cohort.arrays import Arrays
 from kohort.cohort.halfway import Halfway
 from kohort.cohort.members import Training
-from kohort.cohort.order import Course, Data
+from kohort.cohort.order import Course
 from kohort.cohort.outcomes import Measure
 from kohort.cohort.predict import predict
 from kohort.data.dataset import Dataset, Targets
 from kohort.data.splitting import Split, split
-from kohort.errors import DataError, RecipeError
+from kohort.errors import RecipeError
 from kohort.progress import Listener
 from kohort.recipes.recipe import Recipe, callbacks_of
 from kohort.run import Evaluation, Failure, FitPace, Run, Runs
 from kohort.store.folder import StudyFolder
 from kohort.study.answers import answers
 from kohort.study.fit_pace import OnRows, paces
+from kohort.study.material import Material, material_of
 from kohort.study.plan import Plan
 from kohort.training import Cohort, Request, fit_members, with_model
 
 LOGGED_AS = {"root_mean_squared_error": "rmse"}
 """What the recipes of the catalogue call a metric in their logs."""
 
-MOST_BYTES = 6 * 2**30  # of inputs of all seeds; they lie once on the host and once on the devices
-
-_ROWS = jax.tree.structure((0, 0))  # how (x, y) nests
-
 Key = tuple[str, int]
-
-
-@dataclass(frozen=True)
-class Material:
-    """What some seeds train on and are tested by.
-
-    Attributes:
-        seeds: The seeds.
-        splits: Each seed's rows.
-        targets: The targets as each seed's networks learn them.
-        pool: The arrays that all rows are picked from.
-        data: Which rows of these are whose.
-    """
-
-    seeds: tuple[int, ...]
-    splits: list[Split]
-    targets: list[Targets]
-    pool: Arrays
-    data: Data
 
 
 class CohortKeeper:
@@ -160,13 +136,8 @@ class Rounds:
     def _epochs(self, recipe: Recipe) -> int:
         return recipe.epochs or self.plan.epochs
 
-    def _material(self, seeds: tuple[int, ...]) -> Material:
-        splits = [split(self.dataset, seed, self.plan.batch_size) for seed in seeds]
-        targets = [self.dataset.targets(own.train) for own in splits]
-        return Material(seeds, splits, targets, *_pooled(self.dataset, splits, targets))
-
     def _options_of(self, recipe: Recipe, seed: int) -> Training:
-        return self._options(recipe, self._material((seed,)))
+        return self._options(recipe, material_of(self.dataset, (seed,), self.plan.batch_size))
 
     def _options(self, recipe: Recipe, material: Material) -> Training:
         rows = material.data.training_rows
@@ -182,7 +153,7 @@ class Rounds:
         failed: Callable[[Failure], None],
     ) -> Runs[Key]:
         """Trains recipes of equal batch size and epochs."""
-        plan, material = self.plan, self._material(seeds)
+        plan, material = self.plan, material_of(self.dataset, seeds, self.plan.batch_size)
         epochs = self._epochs(recipes[0])
         params = {"verbose": 0, "epochs": epochs, "steps": -(-plan.rows[0] // self._batch_size(recipes[0]))}
         course = Course(epochs, callbacks=callbacks_of(recipes), params=params)
@@ -245,7 +216,7 @@ class Rounds:
         self, recipes: tuple[Recipe, ...], cohorts: Sequence[Cohort], runs: Sequence[Run], material: Material
     ) -> Iterator[tuple[Key, Run]]:
         """Runs with how they do on the test rows, and logs in units of the target."""
-        seeds, pool, inputs = material.seeds, material.pool, Arrays(material.pool.leaves[:1], jax.tree.structure(0))
+        seeds, pool, inputs = material.seeds, material.pool, material.inputs
         members = [
             (cohort.group.recipes[member.recipe], seeds.index(member.seed), result.state)
             for cohort in cohorts
@@ -296,25 +267,3 @@ def _fail(
     if folder is not None:
         folder.fail((recipe, seed), kind, cause)
     failed(Failure(recipe, seed, kind, cause))
-
-
-def _pooled(dataset: Dataset, splits: Sequence[Split], targets: Sequence[Targets]) -> tuple[Arrays, Data]:
-    """All rows that any member sees, and which are whose.
-
-    Where inputs are scaled by the training rows, every seed sees other numbers: their rows stand one after another.
-    """
-    if not dataset.depends_on_split:
-        pool, offset = Arrays((dataset.x, dataset.y), _ROWS), 0
-    else:
-        each = dataset.rows * int(np.prod(dataset.shape)) * 4
-        if each * len(splits) > MOST_BYTES:
-            raise DataError(
-                f"each seed sees {dataset.name!r} scaled by its own training rows: {len(splits)} times "
-                f"{each / 2**20:,.0f} MiB are more than {MOST_BYTES / 2**30:g} GiB. Train fewer seeds at once."
-            )
-        x = np.concatenate([dataset.inputs(part.train) for part in splits])
-        y = np.concatenate([own.values for own in targets])
-        pool, offset = Arrays((x, y), _ROWS), dataset.rows
-    train = np.stack([part.train + index * offset for index, part in enumerate(splits)]).astype(np.int32)
-    validation = np.stack([part.validation + index * offset for index, part in enumerate(splits)]).astype(np.int32)
-    return pool, Data(pool, pool, train, validation)

@@ -23,6 +23,7 @@ from kohort.recipes.compose import network_for, recipes_for
 from kohort.recipes.definition import code_of, definition_of, source_of
 from kohort.recipes.design import Problem
 from kohort.recipes.grammar import parse
+from kohort.recipes.metrics import metric_of
 from kohort.recipes.recipe import as_recipes
 from kohort.run import MOST_CONFUSED, Failure, Runs
 from kohort.runtime import check_backend
@@ -63,7 +64,8 @@ class Study:
         baseline: The recipe to compare with; the first by default.
         network: What recipes that are given as texts are applied to: `"mlp"`, `"cnn"`, `"cnn1d"`, a function (see
             `kohort.recipes.compose.network_for`), or `"auto"`: convolutions for images, else a perceptron.
-        metric: What runs are judged by on the test rows: a metric as `model.compile` takes it, by name or as an object;
+        metric: What runs are judged by on the test rows: a metric as `model.compile` takes it, by name or as an object,
+            or `"balanced_accuracy"`;
             by default accuracy, and the root of the mean squared error of a regression, in units of the target.
         smallest_effect: The smallest effect that matters, in units of the metric; by default half a point (0.005) of a
             share such as accuracy, and 1 % of the baseline's score of any other metric.
@@ -131,7 +133,7 @@ class Study:
         first = split(dataset, 0, batch_size)
         dataset.targets(first.train)  # refused here rather than when a folder has been made
         self.remarks = (*dataset.remarks, *_copies(dataset, first), *_few_groups(dataset, first))
-        self.measure = measure(metric, dataset.y, dataset.outputs)
+        self.measure = measure(metric_of(metric, dataset.outputs), dataset.y, dataset.outputs)
         self.plan = Plan(
             (dataset.name, dataset.fingerprint),
             names,

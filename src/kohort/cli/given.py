@@ -1,0 +1,54 @@
+"""What commands are given: a dataset, a network."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from kohort.errors import DataError
+
+
+def data_of(dataset: str, of_a_file: dict[str, Any]) -> Any:
+    """The dataset of a name, or of a file."""
+    from kohort.data.named import named, names
+
+    said = [f"--{name}" for name, value in of_a_file.items() if value]
+    if dataset in names() or not (Path(dataset).exists() or Path(dataset).suffix):
+        _check_said(said, "a file", f"the dataset {dataset!r}")
+        return named(dataset)
+    if Path(dataset).is_dir():
+        from kohort.data.images import load_images
+
+        _check_said(said, "a table", repr(dataset))
+        return load_images(dataset)
+    if Path(dataset).suffix == ".npz":
+        from kohort.data.array_files import load_arrays
+
+        _check_said([name for name in said if name != "--task"], "a table", repr(dataset))
+        return load_arrays(dataset, task=of_a_file["task"])
+    from kohort.data.tables import load
+
+    dropped = [name.strip() for name in of_a_file["drop"].split(",") if name.strip()]
+    return load(dataset, **{**of_a_file, "drop": dropped})
+
+
+def _check_said(said: list[str], of: str, got: str) -> None:
+    if said:
+        raise DataError(f"{', '.join(said)} can be said of {of} only. Got {got}.")
+
+
+def network_of(model: str) -> Any:
+    """The network that `--model` names: its name, or a function of a module in the present folder or installed."""
+    module, colon, name = model.partition(":")
+    if not colon:
+        return model
+    from importlib import import_module
+
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise DataError(f"--model must name a function as module:function. Got {model!r}: {error}.") from error
+    if not callable(found):
+        raise DataError(f"--model must name a function. Got {model!r}, which is {type(found).__name__}.")
+    return found

@@ -1,0 +1,130 @@
+"""`kohort tune`: the recipe that suits a dataset, and how sure that is."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kohort.cli.given import data_of, network_of
+from kohort.cli.printing import finite
+
+
+def tune(
+    dataset: Annotated[
+        str, typer.Argument(help="A CSV, TSV, Parquet or .npz file, a folder of images by class, or a dataset by name.")
+    ],
+    target: Annotated[str | None, typer.Option(help="Of a file: the column to learn; the last by default.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Of a file: classification or regression; found from the target by default.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Of a file: a column that says which rows belong together; no group is cut.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Of a file: a column that says when a row was; the latest rows are the test.")
+    ] = None,
+    drop: Annotated[str, typer.Option(help="Of a file: columns to leave out, separated by commas.")] = "",
+    space: Annotated[
+        str,
+        typer.Option(
+            help="What is chosen from: cocktail, or recipes with ranges: "
+            "'batchnorm|none + dropout=0.1..0.6? + adamw:rate=0.0003..0.03'."
+        ),
+    ] = "cocktail",
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="How long is searched; the plain network's rate as long again. 10 unless --candidates."),
+    ] = None,
+    candidates: Annotated[int | None, typer.Option(help="How many candidates are tried; repeats to the digit.")] = None,
+    epochs: Annotated[int, typer.Option(help="The most passes over the training rows.")] = 54,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows of a batch of recipes that have no own; found from the rows by default.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What is made good: accuracy, balanced_accuracy, root_mean_squared_error, ….")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Fresh seeds of the final comparison.")] = 10,
+    seed: Annotated[int, typer.Option(help="What decides the search.")] = 0,
+    structures: Annotated[int, typer.Option(help="How many structures are looked at; each is compiled once.")] = 6,
+    halving: Annotated[bool, typer.Option(help="Stop candidates early that others are ahead of.")] = True,
+    ingredients: Annotated[
+        bool, typer.Option(help="Train the recipe also without each of its techniques and with other strengths.")
+    ] = True,
+    model: Annotated[str, typer.Option(help="What recipes are applied to, as `kohort compare` takes it.")] = "auto",
+    report: Annotated[Path, typer.Option(help="A folder for the reports and the recipe as code.")] = Path("tuned"),
+    folder: Annotated[
+        Path | None, typer.Option("--study", help="A folder that keeps what was tried; typed again, it goes on.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")] = False,
+) -> None:
+    """Search the recipe that suits a dataset, and judge it once on test rows beside a plain network tuned as long.
+
+    Example: kohort tune customers.csv --target churned --minutes 10
+    """
+    from kohort.runtime import check_backend
+
+    check_backend()
+    of_a_file = {"target": target, "task": task, "group": group, "time": time, "drop": drop}
+    data = data_of(dataset, of_a_file | {"separator": None, "encoding": None})
+    from kohort.tuner.tune import tune as search
+
+    result = search(
+        data,
+        space=space,
+        minutes=10.0 if minutes is None and candidates is None else minutes,
+        candidates=candidates,
+        epochs=epochs,
+        batch_size=batch_size,
+        metric=metric,
+        seeds=seeds,
+        seed=seed,
+        structures=structures,
+        halving=halving,
+        ingredients=ingredients,
+        network=network_of(model),
+        folder=folder,
+        verbose=0 if quiet else 1,
+    )
+    files = result.report(report)
+    if as_json:
+        print(json.dumps(_json(result, files), indent=2, allow_nan=False))
+        return
+    for sentence in result.sentences:
+        print(sentence)
+    print(f"Written: {', '.join(map(str, files))}")
+
+
+def _json(result: Any, files: list[Path]) -> dict[str, Any]:
+    """The result as JSON values."""
+
+    def side(own: Any) -> dict[str, Any]:
+        return {
+            "recipe": own.recipe,
+            "candidates": len(own.searched.tried),
+            "structures": list(own.searched.structures),
+            "seconds": round(own.searched.seconds, 3),
+            "tried": [asdict(tried) for tried in own.searched.tried],
+        }
+
+    def scores(study: Any) -> list[dict[str, Any]]:
+        return [] if study is None else [asdict(summary) for summary in study.comparison.recipes]
+
+    return finite(
+        {
+            "kohort_json": 1,
+            "recipe": result.recipe,
+            "verdict": result.verdict.words(),
+            "found": side(result.found),
+            "plain": side(result.plain),
+            "final": scores(result.final),
+            "ingredients": scores(result.ingredients),
+            "doses": scores(result.doses),
+            "optimism": asdict(result.optimism),
+            "ensemble": {"weights": result.ensemble.weights.tolist(), "test": result.ensemble_test.score},
+            "seconds": round(result.seconds, 3),
+            "files": [str(path) for path in files],
+        }
+    )

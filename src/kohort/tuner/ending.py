@@ -1,0 +1,91 @@
+"""The end of a search: the test rows are looked at once, beside a plain network that was tuned as long."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from kohort.cohort.outcomes import measure
+from kohort.progress import Listener
+from kohort.recipes.metrics import metric_of
+from kohort.run import Evaluation
+from kohort.study import Study, StudyResult
+from kohort.tuner.ensemble import Greedy, greedy
+from kohort.tuner.finalists import Final
+from kohort.tuner.setting import Setting
+from kohort.tuner.side import Side
+
+PLAIN, CHOSEN = "plain, tuned", "cocktail"
+"""What reports call the baseline and the recipe that was found."""
+
+DOSES = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Factors of a chosen strength at which it is tried again; 1 for a curve that goes through the chosen one."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How what was found is judged.
+
+    Attributes:
+        setting: What candidates trained on.
+        seeds: Fresh seeds, from 0.
+        smallest_effect: The smallest effect that matters.
+        folder: Where the studies are kept; None: nowhere.
+        listener: Hears of progress.
+    """
+
+    setting: Setting
+    seeds: int
+    smallest_effect: float | None
+    folder: Path | None
+    listener: Listener
+
+    def judged(self, plain: Side, found: Side) -> StudyResult:
+        """The plain network and the chosen recipe under fresh seeds, on test rows that nobody has looked at."""
+        return self._run({PLAIN: plain.recipe, CHOSEN: found.recipe}, PLAIN, "final")
+
+    def examined(self, found: Side) -> StudyResult | None:
+        """The chosen recipe beside itself without each of its techniques; None if none can be left out."""
+        others = found.searched.space.without(found.final.chosen.tried.values)
+        return self._beside(found, {f"without {name}": text for name, text in others.items()}, "ingredients")
+
+    def dosed(self, found: Side) -> StudyResult | None:
+        """The chosen recipe beside itself with other strengths, one at a time; None if it has none."""
+        return self._beside(found, found.searched.space.doses(found.final.chosen.tried.values, DOSES), "doses")
+
+    def _beside(self, found: Side, others: Mapping[str, str], name: str) -> StudyResult | None:
+        texts = {other: found.with_epochs(text) for other, text in others.items()}
+        return self._run({CHOSEN: found.recipe, **texts}, CHOSEN, name) if others else None
+
+    def _run(self, texts: Mapping[str, str], against: str, name: str) -> StudyResult:
+        setting, unique = self.setting, list(dict.fromkeys(texts.values()))
+        recipes = dict(zip(unique, self.setting.recipes(unique), strict=True))
+        study = Study(
+            {name: replace(recipes[text], name=name) for name, text in texts.items()},
+            setting.dataset,
+            seeds=self.seeds,
+            epochs=setting.epochs,
+            batch_size=setting.batch_size,
+            baseline=against,
+            metric=setting.objective.metric,
+            smallest_effect=self.smallest_effect,
+            folder=self.folder and self.folder / name,
+            weights="best",
+        )
+        return study.run(listener=self.listener)
+
+
+def ensemble_of(setting: Setting, final: Final) -> tuple[Greedy, Evaluation]:
+    """The greedy ensemble of the finalists' networks, and how it does on the test rows."""
+    own = setting.material.splits[0]
+    sign = 1.0 if setting.objective.greater_is_better else -1.0
+    judge = _evaluation(setting, own.validation)
+    chosen = greedy([network.validation for network in final.networks], lambda told: sign * judge(told).score)
+    return chosen, _evaluation(setting, own.test)(chosen([network.test for network in final.networks]))
+
+
+def _evaluation(setting: Setting, rows: np.ndarray) -> Callable[[np.ndarray], Evaluation]:
+    dataset = setting.dataset
+    judge = measure(metric_of(setting.objective.metric, dataset.outputs), dataset.y, dataset.outputs)
+    return lambda predicted: judge.evaluation(rows, dataset.y[rows], predicted.astype(np.float32))

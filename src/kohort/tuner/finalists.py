@@ -1,0 +1,119 @@
+"""The finalists of a search, trained again under seeds that the search has not seen; one of them is chosen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from kohort.cohort.predict import predict
+from kohort.recipes.recipe import Recipe
+from kohort.training import Cohort
+from kohort.tuner.journal import Tried
+from kohort.tuner.objective import best_epoch
+from kohort.tuner.search import ROUND, Searched, is_scheduled
+from kohort.tuner.setting import Setting
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A candidate under several fresh seeds.
+
+    Attributes:
+        tried: The candidate.
+        curves: The objective on validation rows, of shape (seeds, epochs); one wants it large.
+        score: The mean over seeds, smoothed over a few epochs.
+        epochs: After how many epochs that is.
+    """
+
+    tried: Tried
+    curves: np.ndarray = field(repr=False)
+    score: float
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network of a finalist.
+
+    Attributes:
+        recipe: Its recipe.
+        seed: Its seed.
+        validation: What it predicts for the validation rows, in units of the target.
+        test: The same for the test rows.
+    """
+
+    recipe: str
+    seed: int
+    validation: np.ndarray = field(repr=False)
+    test: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Final:
+    """The finalists, best first, and their networks after all epochs."""
+
+    finalists: tuple[Finalist, ...]
+    networks: tuple[Network, ...]
+
+    @property
+    def chosen(self) -> Finalist:
+        """The finalist that does best on validation rows, on average over seeds."""
+        return self.finalists[0]
+
+
+def final_of(setting: Setting, searched: Searched, *, finalists: int = 8, seeds: int = 4) -> Final:
+    """Trains the best of a search under more seeds, and ranks them by these alone.
+
+    The search's own seed does not count: among many candidates the best owes part of its score to it. What is off is
+    trained as the search did it, with a strength that does nothing, so that nothing new is compiled.
+
+    Args:
+        setting: What they train on.
+        searched: The search.
+        finalists: How many.
+        seeds: How many seeds.
+    """
+    best, space = searched.best(finalists), searched.space
+    texts = {space.searched(own.values): own for own in best}
+    recipes = setting.recipes(list(texts))
+    own_seeds = [setting.seed + 1 + number for number in range(seeds)]
+    networks: list[Network] = []
+    runs = setting.train(
+        recipes,
+        own_seeds,
+        spanning=[text for own in {own.values["structure"] for own in best} for text in space.spanning(own)],
+        capacity=max(ROUND, finalists * seeds),
+        failed=lambda name, why: None,
+        ended=partial(_predict, setting, own_seeds, networks),
+    )
+    found: list[Finalist] = []
+    for recipe, tried in zip(recipes, texts.values(), strict=True):
+        curves = [setting.objective.curve(runs[recipe.name, s].history) for s in own_seeds if (recipe.name, s) in runs]
+        if len(curves) == seeds and np.isfinite(curves).all():
+            found.append(_finalist(tried, np.stack(curves)))
+    named = {recipe.name: tried.recipe for recipe, tried in zip(recipes, texts.values(), strict=True)}
+    ranked = sorted(found, key=lambda own: own.score, reverse=True)
+    return Final(tuple(ranked), tuple(Network(named[n.recipe], n.seed, n.validation, n.test) for n in networks))
+
+
+def _finalist(tried: Tried, curves: np.ndarray) -> Finalist:
+    mean = curves.mean(axis=0)
+    return Finalist(tried, curves, *best_epoch(mean, is_scheduled(tried.recipe)))
+
+
+def _predict(
+    setting: Setting, seeds: Sequence[int], found: list[Network], recipes: Sequence[Recipe], cohort: Cohort
+) -> None:
+    """What the networks of a cohort predict."""
+    material = setting.material
+    own, learnt = material.splits[0], material.targets[0]
+    rows = np.concatenate([own.validation, own.test])
+    which, states = [member.recipe for member in cohort.members], [result.state for result in cohort.results]
+    every = np.tile(rows, (len(states), 1))
+    for member, outputs, _ in predict(cohort.models, which, states, material.inputs, every, units=False):
+        seed, recipe = cohort.members[member].seed, cohort.group.recipes[cohort.members[member].recipe]
+        assert seed is not None
+        told = learnt.in_units(outputs)
+        count = len(own.validation)
+        found.append(Network(recipes[recipe].name, seed, told[:count], told[count:]))

@@ -1,0 +1,72 @@
+"""Successive halving: after some epochs only those candidates go on that do best so far."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kohort.cohort.order import Going, Rungs
+from kohort.tuner.objective import Objective, best_epoch
+
+
+def rungs_of(epochs: int, least: int = 3, factor: int = 3) -> tuple[int, ...]:
+    """After how many epochs candidates are compared: `epochs` divided by the factor, and again, down to `least`.
+
+    >>> rungs_of(54)
+    (6, 18)
+    """
+    found: list[int] = []
+    while (epochs := epochs // factor) >= least:
+        found.insert(0, epochs)
+    return tuple(found)
+
+
+@dataclass
+class Halving:
+    """The asynchronous successive halving of Li et al. (2020, A system for massively parallel hyperparameter tuning).
+
+    At each rung those go on that are among the best 1/factor of all that ever came to it, so that the cohorts of a
+    round and the rounds of a search need not wait for each other. Of the first few one goes on.
+
+    Attributes:
+        objective: What they are compared by: the best smoothed epoch so far.
+        after: The rungs, in epochs.
+        factor: Of how many one goes on.
+        seen: The scores that have come to each rung, the candidates' of earlier rounds included.
+    """
+
+    objective: Objective
+    after: tuple[int, ...]
+    factor: int = 3
+    seen: dict[int, list[float]] = field(default_factory=dict)
+
+    @property
+    def rungs(self) -> Rungs | None:
+        """What a cohort's training is told; None where there are no rungs."""
+        return Rungs(self.after, self.judge) if self.after else None
+
+    def judge(self, epochs: int, logs: Mapping[Going, Mapping[str, Sequence[float]]]) -> Collection[Going]:
+        """Who goes on."""
+        scores = {member: best_epoch(self.objective.curve(history))[0] for member, history in logs.items()}
+        return self.pick(epochs, scores)
+
+    def pick(self, epochs: int, scores: Mapping[Going, float]) -> list[Going]:
+        """Those that go on of some that have come to a rung.
+
+        Args:
+            epochs: The rung.
+            scores: What each has reached.
+        """
+        seen = self.seen.setdefault(epochs, [])
+        seen += scores.values()
+        most = max(1, len(seen) // self.factor)
+        least = sorted(seen, reverse=True)[most - 1]
+        if math.isinf(least):
+            return []
+        return [member for member, score in scores.items() if score >= least]
+
+    def remember(self, curve: Sequence[float]) -> None:
+        """Notes a candidate of an earlier round, from its curve."""
+        for epochs in self.after:
+            if len(curve) >= epochs:
+                reached = self.objective.curve({self.objective.log: list(curve[:epochs])})
+                self.seen.setdefault(epochs, []).append(best_epoch(reached)[0])

@@ -1,0 +1,163 @@
+"""The search: rounds of candidates, each trained as a few cohorts, until a budget is spent."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import optuna
+
+from kohort.recipes.grammar import parse
+from kohort.tuner.halving import Halving, rungs_of
+from kohort.tuner.journal import Journal, Tried
+from kohort.tuner.objective import best_epoch
+from kohort.tuner.sampling import Sampler
+from kohort.tuner.setting import Setting
+from kohort.tuner.space import Space, Values
+
+ROUND = 32
+"""Candidates of a round: enough that cohorts are worth their start, few enough that the sampler learns often."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a search ends: by whichever comes first; a round that has begun ends.
+
+    Attributes:
+        minutes: Of wall-clock time, compiling included.
+        candidates: How many are tried.
+    """
+
+    minutes: float | None = None
+    candidates: int | None = None
+
+    def left(self, tried: int, seconds: float) -> int | None:
+        """How many candidates may still be tried; None: no number says so."""
+        if self.minutes is not None and seconds >= 60.0 * self.minutes:
+            return 0
+        return None if self.candidates is None else max(0, self.candidates - tried)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A search that has ended.
+
+    Attributes:
+        space: Where it looked.
+        structures: The structures that it looked at.
+        tried: The candidates, in the order in which they were tried.
+        seconds: Wall-clock seconds of this process for it.
+        new: How many of the candidates this process trained; a journal had the others.
+    """
+
+    space: Space
+    structures: tuple[str, ...]
+    tried: tuple[Tried, ...]
+    seconds: float
+    new: int
+
+    @property
+    def per_minute(self) -> float:
+        """Candidates a minute, those of this process; NaN where it trained none."""
+        return 60.0 * self.new / self.seconds if self.new else float("nan")
+
+    def best(self, count: int) -> list[Tried]:
+        """The candidates that did best on validation rows, of those that trained to the end."""
+        finished = [own for own in self.tried if own.finished]
+        ranked = sorted(finished or self.tried, key=lambda own: own.score, reverse=True)
+        unique: dict[str, Tried] = {}
+        for own in ranked:
+            unique.setdefault(own.recipe, own)
+        return list(unique.values())[:count]
+
+
+def search(
+    setting: Setting,
+    space: Space,
+    budget: Budget,
+    *,
+    structures: int = 6,
+    halving: bool = True,
+    study: optuna.Study | None = None,
+    journal: Journal | None = None,
+) -> Searched:
+    """Tries candidates until the budget is spent.
+
+    Args:
+        setting: What they train on.
+        space: What is chosen from.
+        budget: When it ends.
+        structures: How many structures at the most; each is compiled once.
+        halving: Whether candidates leave that others are ahead of.
+        study: A study of Optuna of the user's own that chooses; None: one with a sampler of its own for each round.
+        journal: What was tried before, and where new rounds are kept.
+    """
+    started = time.perf_counter()
+    own = journal or Journal(None, {})
+    chosen = space.structures(structures, setting.seed)
+    sampler = Sampler(lambda trial: space.draw(trial, chosen), setting.seed, study)
+    judge = Halving(setting.objective, rungs_of(setting.epochs) if halving else ())
+    before = len(own.tried)
+    for number, line in enumerate(own.rounds):
+        if sampler.repeats:
+            sampler.ask(len(line), number)
+        for tried in line:
+            judge.remember(tried.curve)
+            if sampler.repeats:
+                sampler.tell(tried.number, tried.curve, tried.score, tried.finished)
+    while (left := budget.left(len(own.tried), time.perf_counter() - started)) != 0:
+        asked = sampler.ask(ROUND if left is None else min(ROUND, left), len(own.rounds))
+        tried = _round(setting, space, chosen, asked, len(own.rounds), judge)
+        for candidate in tried:
+            sampler.tell(candidate.number, candidate.curve, candidate.score, candidate.finished)
+        own.add(tried)
+    seconds = time.perf_counter() - started
+    return Searched(space, chosen, tuple(own.tried), seconds, len(own.tried) - before)
+
+
+def _round(
+    setting: Setting,
+    space: Space,
+    structures: Sequence[str],
+    asked: Mapping[int, Values],
+    number: int,
+    judge: Halving,
+) -> list[Tried]:
+    texts = {candidate: space.searched(values) for candidate, values in asked.items()}
+    recipes = dict(
+        zip(dict.fromkeys(texts.values()), setting.recipes(list(dict.fromkeys(texts.values()))), strict=True)
+    )
+    used = [own for own in structures if any(values["structure"] == own for values in asked.values())]
+    failures: dict[str, str] = {}
+    runs = setting.train(
+        list(recipes.values()),
+        [setting.seed],
+        rungs=judge.rungs,
+        spanning=[text for own in used for text in space.spanning(own)],
+        capacity=ROUND,
+        failed=failures.__setitem__,
+    )
+    found: list[Tried] = []
+    for candidate, values in asked.items():
+        name = recipes[texts[candidate]].name
+        run = runs.get((name, setting.seed))
+        curve = np.array([]) if run is None else setting.objective.curve(run.history)
+        found.append(_tried(candidate, number, values, space.recipe(values), curve, setting.epochs, failures.get(name)))
+    return found
+
+
+def _tried(
+    candidate: int, number: int, values: Values, recipe: str, curve: np.ndarray, epochs: int, why: str | None
+) -> Tried:
+    finished = len(curve) == epochs and bool(np.isfinite(curve[-1]))
+    score, reached = best_epoch(curve, is_scheduled(recipe)) if len(curve) else (-np.inf, 0)
+    score = score if len(curve) and np.isfinite(curve).all() else -np.inf
+    return Tried(
+        candidate, number, dict(values), recipe, tuple(map(float, curve)), float(score), reached, finished, why or ""
+    )
+
+
+def is_scheduled(recipe: str) -> bool:
+    """Whether a recipe's learning rate is planned for all epochs, so that it cannot end before."""
+    parts = parse(recipe).parts
+    return any(part.technique.group == "schedule" and part.technique.name != "constant" for part in parts)

@@ -1,0 +1,161 @@
+"""From a dataset to a recipe: search, finalists, and one look at the test rows beside a plain network's."""
+
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+
+from kohort.data.dataset import Dataset
+from kohort.errors import DataError
+from kohort.progress import Listener, silent
+from kohort.runtime import check_backend
+from kohort.terminal import Display
+from kohort.tuner.cocktail import baseline, cocktail
+from kohort.tuner.ending import Ending, ensemble_of
+from kohort.tuner.finalists import final_of
+from kohort.tuner.journal import Journal
+from kohort.tuner.objective import objective_of
+from kohort.tuner.result import TuneResult
+from kohort.tuner.search import Budget, Searched, search
+from kohort.tuner.setting import Setting
+from kohort.tuner.side import Side
+from kohort.tuner.space import Space
+from kohort.tuner.written import written_space
+
+SEARCH_SEED = 10_000
+"""Added to a search's seed: the seeds of the search and of the final comparison, which count from 0, stay apart."""
+
+FEWEST_SEEDS = 6
+"""Seeds of the final comparison: with fewer no verdict is possible."""
+
+
+def tune(
+    dataset: Dataset,
+    *,
+    space: str | Space = "cocktail",
+    minutes: float | None = 10.0,
+    candidates: int | None = None,
+    epochs: int = 54,
+    batch_size: int | None = None,
+    metric: str | None = None,
+    seeds: int = 10,
+    seed: int = 0,
+    structures: int = 6,
+    halving: bool = True,
+    ingredients: bool = True,
+    network: Any = "auto",
+    smallest_effect: float | None = None,
+    folder: str | Path | None = None,
+    study: optuna.Study | None = None,
+    verbose: int = 1,
+    listener: Listener | None = None,
+) -> TuneResult:
+    """Searches the recipe that suits a dataset, and says by how much it is ahead of a plain network.
+
+    Three parts of the data have three tasks. Candidates train on the training rows and are compared on the validation
+    rows of one cut. The best few train again under seeds that the search has not seen, and of these the best on average
+    is chosen, with its number of epochs. Then it and a plain network, whose learning rate and epochs were searched for
+    with the same budget, train under fresh seeds and fresh cuts, and are judged once on the test rows.
+
+    Args:
+        dataset: What to learn.
+        space: What is chosen from: `"cocktail"`; a text such as `"batchnorm|none + dropout=0.1..0.6? + adamw"` (see
+            `kohort.tuner.written`); or a `Space`.
+        minutes: When the search ends, in minutes of wall-clock time; None: only `candidates` says so. The search for
+            the plain network may take as long again, the final comparison comes after them.
+        candidates: When the search ends, in candidates.
+        epochs: The most passes over the training rows of a candidate. 54 has rungs at 6 and 18.
+        batch_size: Rows of a batch of recipes that have no own; it decides the sizes of the parts. By default 128, of
+            fewer than 2,500 rows 32.
+        metric: What is made good: `"accuracy"` (the default), `"balanced_accuracy"`,
+            `"sparse_categorical_crossentropy"`; of numbers `"root_mean_squared_error"` or `"mean_absolute_error"`.
+        seeds: Seeds of the final comparison, at least 6.
+        seed: What decides the search: the same seed with the same number of candidates is the same search.
+        structures: How many structures (normalisation, size, batch size, …) are looked at; each is compiled once.
+        halving: Whether candidates leave after a third and a ninth of their epochs that others are ahead of.
+        ingredients: Whether the chosen recipe also trains without each of its techniques, and with other strengths.
+        network: What recipes are applied to, as `Study` takes it.
+        smallest_effect: The smallest effect that matters, as `Study` takes it.
+        folder: Where all of it is kept, so that a killed search goes on; None: nowhere.
+        study: A study of Optuna of your own, which then chooses the candidates.
+        verbose: 0 silent, else a progress bar on standard error if that is a terminal.
+        listener: Hears of progress instead of the bar.
+
+    Raises:
+        DataError: The data or an option cannot be used.
+        RecipeError: The space cannot be read, or does not suit the data.
+        StudyError: The folder is of another search.
+    """
+    check_backend()
+    started = time.perf_counter()
+    if minutes is None and candidates is None:
+        raise DataError("a search must end. Got minutes=None and candidates=None. Pass one of them.")
+    for name, value, least in (
+        ("minutes", minutes, 0.0),
+        ("candidates", candidates, 1),
+        ("seeds", seeds, FEWEST_SEEDS),
+    ):
+        if value is not None and not value >= (least or 1e-9):
+            raise DataError(f"{name} must be at least {least:g}. Got {value!r}.")
+    place = None if folder is None else Path(folder)
+    size = batch_size or (128 if dataset.rows >= 2500 else 32)
+    objective = objective_of(metric, bool(dataset.classes))
+    images = len(dataset.shape) > 1
+    with nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Display() as heard:
+        setting = Setting(dataset, SEARCH_SEED + seed, epochs, size, objective, network, heard)
+        asked = {"space": (_space(space, setting, images), study), "plain": (baseline(images=images), None)}
+        sides: dict[str, Side] = {}
+        for name, (own, choose) in asked.items():
+            identity = _identity(setting, own, structures, halving)
+            journal = Journal(None if place is None else place / f"search-{name}.jsonl", identity)
+            budget = Budget(minutes, candidates)
+            ended = search(setting, own, budget, structures=structures, halving=halving, study=choose, journal=journal)
+            sides[name] = Side(ended, final_of(setting, ended), epochs)
+            if not sides[name].final.finalists:
+                raise DataError(_nothing(ended))
+        plain, found = sides["plain"], sides["space"]
+        ending = Ending(setting, seeds, smallest_effect, place, heard)
+        judged = ending.judged(plain, found)
+        others = (ending.examined(found), ending.dosed(found)) if ingredients else (None, None)
+    together = ensemble_of(setting, found.final)
+    return TuneResult(setting, plain, found, judged, *others, *together, time.perf_counter() - started)
+
+
+def _space(asked: str | Space, setting: Setting, images: bool) -> Space:
+    if isinstance(asked, Space):
+        return asked
+    if asked == "cocktail":
+        return cocktail(setting.dataset.task, images=images, rows=setting.rows[0])
+    return baseline(images=images) if asked == "baseline" else written_space(asked)
+
+
+def _identity(setting: Setting, space: Space, structures: int, halving: bool) -> Mapping[str, Any]:
+    """What decides the numbers of a search."""
+    return {
+        "data": setting.dataset.fingerprint,
+        "space": repr(space),
+        "structures": structures,
+        "halving": halving,
+        "seed": setting.seed,
+        "epochs": setting.epochs,
+        "batch_size": setting.batch_size,
+        "metric": setting.objective.metric,
+        "network": repr(setting.network) if isinstance(setting.network, str) else setting.network.__name__,
+        **{package: metadata.version(package) for package in ("kohort", "keras", "jax", "numpy", "optuna")},
+    }
+
+
+def _nothing(searched: Searched) -> str:
+    tried = len(searched.tried)
+    whys = sorted({own.why for own in searched.tried if own.why})
+    failed = sum(own.score == -np.inf for own in searched.tried)
+    told = f" {failed} diverged or could not be trained{': ' + '; '.join(whys) if whys else ''}." if failed else ""
+    return (
+        f"the search of {searched.space.name!r} must leave a candidate that trained to the end under other seeds. "
+        f"Got none of {tried}.{told} Give it more time, or a space with smaller learning rates."
+    )

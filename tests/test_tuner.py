@@ -1,0 +1,441 @@
+"""The tuner: spaces, halving, ensembles, the journal, and searches from one end to the other."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import optuna
+import pytest
+from keras import layers
+from typer.testing import CliRunner
+
+import kohort
+from kohort.cli.app import app
+from kohort.cohort.kept_programs import forget
+from kohort.data.dataset import Dataset
+from kohort.errors import DataError, RecipeError, StudyError
+from kohort.recipes.grammar import parse
+from kohort.tuner.cocktail import baseline, cocktail
+from kohort.tuner.ensemble import greedy
+from kohort.tuner.halving import Halving, rungs_of
+from kohort.tuner.journal import Journal, Tried
+from kohort.tuner.objective import best_epoch, objective_of
+from kohort.tuner.sampling import Sampler
+from kohort.tuner.search import Budget, Searched, search
+from kohort.tuner.setting import Setting
+from kohort.tuner.space import OFF, Knob, Space
+from kohort.tuner.written import written_space
+from tests.test_cohorts import Compilations
+from tests.test_equality import assert_same_history
+
+ACCURACY = objective_of(None, True)
+SMALL = Space(
+    "small",
+    {"norm": ("", "batchnorm"), "batch": ("batch=16", "batch=32")},
+    (
+        Knob("adamw", "rate", 1e-3, 1e-1),
+        Knob("adamw", "decay", 1e-3, 1.0, off=0.0),
+        Knob("dropout", "rate", 0.1, 0.5, log=False, off=OFF["dropout"]),
+        Knob("l2", "strength", 1e-5, 1e-2, off=OFF["l2"]),
+    ),
+)
+
+
+class Fixed:
+    """A trial that takes what it is told, else the lowest or the first."""
+
+    def __init__(self, **told: Any):
+        self.told = {name.replace("__", " "): value for name, value in told.items()}
+
+    def suggest_categorical(self, name: str, choices: Any, /) -> Any:
+        return self.told.get(name, choices[0])
+
+    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool = False) -> float:
+        return self.told.get(name, low)
+
+
+def rows(count: int = 400, seed: int = 0) -> Dataset:
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(count, 6)).astype(np.float32)
+    y = (x[:, 0] * x[:, 1] + 0.3 * generator.normal(size=count) > 0).astype(np.int32)
+    return Dataset("made", x, y, ("no", "yes"))
+
+
+def line() -> Dataset:
+    generator = np.random.default_rng(1)
+    x = generator.normal(size=(300, 4)).astype(np.float32)
+    return Dataset("line", x, (x[:, 0] + 0.1 * generator.normal(size=300)).astype(np.float32))
+
+
+def setting(epochs: int = 9, **options: Any) -> Setting:
+    return Setting(rows(), 10_000, epochs, 32, ACCURACY, **options)
+
+
+# spaces
+
+
+@pytest.mark.parametrize(
+    "space", [cocktail("binary"), cocktail("regression"), cocktail("multiclass", images=True), SMALL]
+)
+def test_structures_are_few_the_plain_one_first_and_every_option_is_among_them(space: Space) -> None:
+    most = max(map(len, space.choices.values()))
+    found = space.structures(most + 2, 3)
+    assert len(found) == len(set(found)) == min(most + 2, int(np.prod([*map(len, space.choices.values())])))
+    assert found[0] == "+".join(options[0] for options in space.choices.values() if options[0])
+    assert found == space.structures(most + 2, 3)
+    for options in space.choices.values():
+        for option in filter(None, options):
+            assert any(set(option.split("+")) <= set(own.split("+")) for own in found), option
+
+
+def test_what_is_off_does_nothing_in_a_search_and_is_left_out_of_the_recipe() -> None:
+    values = SMALL.draw(Fixed(dropout__rate__on=False, l2__strength__on=True, adamw__decay__on=False), ["batch=16"])
+    assert SMALL.searched(values) == "batch=16+adamw:rate=0.001:decay=0+dropout:rate=1e-09+l2:strength=1e-05"
+    assert SMALL.recipe(values) == "batch=16+adamw:rate=0.001:decay=0+l2:strength=1e-05"
+    assert SMALL.without(values) == {"l2": "batch=16+adamw:rate=0.001:decay=0"}
+
+
+def test_a_recipe_loses_one_technique_at_a_time_and_keeps_its_size() -> None:
+    values = SMALL.draw(Fixed(), ["batchnorm+batch=16"])
+    without = SMALL.without(values)
+    assert list(without) == ["adamw decay", "dropout", "l2", "batchnorm"]
+    assert without["batchnorm"] == "batch=16+adamw:rate=0.001:decay=0.001+dropout:rate=0.1+l2:strength=1e-05"
+    assert without["adamw decay"].startswith("batchnorm+batch=16+adamw:rate=0.001:decay=0+")
+    doses = SMALL.doses(values, (0.5, 1.0, 20.0))
+    assert "dropout rate 2" not in doses  # no rate
+    assert doses["dropout rate 0.05"].endswith("dropout:rate=0.05+l2:strength=1e-05")
+    assert doses["l2 strength 1e-05"] == SMALL.recipe(values)
+
+
+@pytest.mark.parametrize("space", [cocktail("binary"), cocktail("regression"), cocktail("multiclass", images=True)])
+def test_every_recipe_of_a_cocktail_can_be_written(space: Space) -> None:
+    structure = space.structures(4, 0)[-1]
+    low, high = space.spanning(structure)
+    for text in (low, high):
+        parse(text)
+    first, second = (dict(part.split(":", 1) for part in text.split("+") if ":" in part) for text in (low, high))
+    for technique, numbers in first.items():
+        for one, other in zip(numbers.split(":"), second[technique].split(":"), strict=True):
+            assert one != other
+    for trial in (Fixed(), Fixed(**{f"{knob.name} on".replace(" ", "__"): False for knob in space.knobs})):
+        values = space.draw(trial, [structure])
+        for text in (space.searched(values), space.recipe(values), *space.without(values).values()):
+            parse(text)
+
+
+def test_strengths_that_are_off_change_nothing() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+    for layer in (layers.Dropout(OFF["dropout"]), layers.GaussianDropout(OFF["gaussiandropout"])):
+        np.testing.assert_array_equal(np.asarray(layer(x, training=True)), x) if isinstance(
+            layer, layers.Dropout
+        ) else np.testing.assert_allclose(np.asarray(layer(x, training=True)), x, rtol=1e-3)
+    np.testing.assert_allclose(np.asarray(layers.GaussianNoise(OFF["inputnoise"])(x, training=True)), x, atol=1e-7)
+    penalty: Any = keras.regularizers.L1L2(OFF["l1"], OFF["l2"])
+    assert float(penalty(x)) < 1e-8
+    flat = keras.optimizers.schedules.CosineDecay(0.01, 100, alpha=1.0 - 1e-9)
+    assert [float(np.asarray(flat(step))) for step in (0, 50, 100)] == pytest.approx([0.01] * 3, rel=1e-6)
+
+
+def test_a_space_may_be_written() -> None:
+    space = written_space("batchnorm|layernorm|none + width=64|width=128 + adamw:rate=0.001..0.1 + dropout=0.1..0.6?")
+    assert list(space.choices.values()) == [("batchnorm", "layernorm", ""), ("width=64", "width=128")]
+    assert [(own.name, own.low, own.high, own.log, own.off) for own in space.knobs] == [
+        ("adamw rate", 0.001, 0.1, True, None),
+        ("dropout rate", 0.1, 0.6, False, OFF["dropout"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("dropout", "must leave something to choose"),
+        ("dropout=0.1..2", "'rate' of 'dropout' must be a range of a number in \\(0, 1\\).*Got '0.1..2'"),
+        ("dropout=0.6..0.1", "must be a range"),
+        ("dropout=low..high", "must be two numbers"),
+        ("droput=0.1..0.2", "Did you mean 'dropout'"),
+        ("adamw:rate=0.1..0.2 + maxnorm=1..3?", "no strength of 'maxnorm' does nothing"),
+        ("dropout=0.1..0.2|none", "alternatives must have no ranges"),
+        ("batchnorm=1..2", "takes no strength"),
+    ],
+)
+def test_a_space_that_cannot_be_is_refused(text: str, error: str) -> None:
+    with pytest.raises(RecipeError, match=error):
+        written_space(text)
+
+
+# what a search goes by
+
+
+def test_a_curve_is_what_one_wants_large_and_ends_where_it_diverges() -> None:
+    error = objective_of(None, False)
+    np.testing.assert_array_equal(error.curve({"val_rmse": [2.0, 1.0]}), [-2.0, -1.0])
+    curve = ACCURACY.curve({"val_accuracy": [0.5, 0.6, 0.7], "val_loss": [1.0, np.nan, 1.0]})
+    np.testing.assert_array_equal(curve, [0.5, -np.inf, -np.inf])
+    with pytest.raises(DataError, match="goes by one of 'accuracy'.*Got 'auc'"):
+        objective_of("auc", True)
+
+
+def test_the_best_epoch_is_one_of_a_smoothed_curve_and_of_a_schedule_the_last() -> None:
+    curve = np.array([0.1, 0.9, 0.1, 0.6, 0.6, 0.6, 0.2])
+    assert best_epoch(curve) == (pytest.approx(0.6), 6)
+    assert best_epoch(curve, last=True) == (pytest.approx(1.4 / 3), 7)
+    assert best_epoch(np.array([0.3])) == (0.3, 1)
+
+
+# halving
+
+
+def test_rungs_are_thirds() -> None:
+    assert (rungs_of(54), rungs_of(27), rungs_of(8), rungs_of(81)) == ((6, 18), (3, 9), (), (3, 9, 27))
+
+
+def test_those_go_on_that_are_among_the_best_third_of_all_that_came_so_far() -> None:
+    halving = Halving(ACCURACY, (3, 9))
+    first: dict[Any, float] = {(str(i), 0): i / 10 for i in range(6)}
+    assert halving.pick(3, first) == [("4", 0), ("5", 0)]
+    assert halving.pick(3, {("worse", 0): 0.05, ("good", 0): 0.45}) == [("good", 0)]  # of 8 two go on: 0.45 and 0.5
+    assert halving.pick(3, {("worst", 0): 0.0}) == []
+    assert Halving(ACCURACY, (3,)).pick(3, {("only", 0): 0.1}) == [("only", 0)]
+    assert Halving(ACCURACY, (3,)).pick(3, {("diverged", 0): -np.inf}) == []
+
+
+def test_earlier_rounds_count() -> None:
+    halving = Halving(ACCURACY, (3, 9))
+    for score in (0.7, 0.8, 0.9):
+        halving.remember([score] * 4)
+    assert halving.seen == {3: pytest.approx([0.7, 0.8, 0.9])}
+    assert halving.pick(3, {("a", 0): 0.85, ("b", 0): 0.95, ("c", 0): 0.5}) == [("b", 0)]
+
+
+# ensemble
+
+
+def test_an_ensemble_takes_networks_that_mend_each_other_and_is_never_worse_than_the_best() -> None:
+    generator = np.random.default_rng(0)
+    y = generator.integers(0, 2, 300)
+    truth = np.eye(2)[y]
+    noise = generator.normal(0, 0.9, (6, 300, 2))
+    networks = [truth + own for own in noise]
+
+    def accuracy(predicted: np.ndarray) -> float:
+        return float((predicted.argmax(axis=1) == y).mean())
+
+    found = greedy(networks, accuracy)
+    assert accuracy(found(networks)) == max(found.scores) > max(map(accuracy, networks)) + 0.02
+    assert found.weights.sum() == pytest.approx(1.0)
+    alone = greedy([truth, *(1 - own for own in networks)], accuracy)
+    np.testing.assert_array_equal(alone.weights, [1, 0, 0, 0, 0, 0, 0])
+    with pytest.raises(ValueError, match="Got none"):
+        greedy([], accuracy)
+
+
+# journal and sampler
+
+
+def tried(number: int, score: float = 0.5) -> Tried:
+    return Tried(number, number // 2, {"structure": "", "l2 strength": None}, "none", (0.1, score), score, 2, True)
+
+
+def test_a_journal_is_found_again_without_a_line_that_was_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "search.jsonl"
+    journal = Journal(path, {"seed": 1})
+    journal.add([tried(0), tried(1, -np.inf)])
+    journal.add([tried(2)])
+    assert Journal(path, {"seed": 1}).rounds == journal.rounds
+    path.write_text(path.read_text()[:-20])
+    assert Journal(path, {"seed": 1}).rounds == journal.rounds[:1]
+    with pytest.raises(StudyError, match="journal of another search: seed differ"):
+        Journal(path, {"seed": 2})
+    path.write_text("{]\n" + path.read_text())
+    with pytest.raises(StudyError, match="cannot be read"):
+        Journal(path, {"seed": 1})
+
+
+def test_the_same_answers_lead_to_the_same_questions() -> None:
+    def asked(again: bool) -> list[Any]:
+        sampler = Sampler(lambda trial: SMALL.draw(trial, ["", "batchnorm"]), 7)
+        found = []
+        for number in range(4):
+            questions = sampler.ask(12, number)
+            found.append(questions)
+            for candidate, values in questions.items():
+                score = -abs(np.log10(values["adamw rate"]) + 2)
+                sampler.tell(candidate, [score] * 3, None if candidate == 5 else score, finished=candidate % 2 == 0)
+        return found
+
+    assert asked(False) == asked(True)
+    rates = [np.log10([values["adamw rate"] for values in line.values()]) for line in asked(True)]
+    assert np.abs(rates[3] + 2).mean() < 0.6 * np.abs(rates[0] + 2).mean()  # it learns where the best rate is
+
+
+def test_a_study_of_the_users_own_chooses_and_learns() -> None:
+    own = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed=1))
+    sampler = Sampler(lambda trial: SMALL.draw(trial, [""]), 0, own)
+    for number in sampler.ask(2, 0):
+        sampler.tell(number, [0.1, 0.7], 0.7, finished=True)
+    assert [trial.value for trial in own.trials] == [-0.7, -0.7]
+    assert own.trials[0].intermediate_values == {2: -0.7}
+    with pytest.raises(DataError, match="one objective. Got 2"):
+        Sampler(lambda trial: {}, 0, optuna.create_study(directions=["maximize", "minimize"]))
+
+
+# searches
+
+
+@pytest.mark.slow
+def test_a_search_compiles_a_program_for_each_structure_and_each_candidate_equals_fit() -> None:
+    own = setting()
+    forget()
+    with Compilations() as compiled:
+        found = search(own, SMALL, Budget(candidates=72), structures=4)
+    assert len(found.structures) == 4
+    assert compiled.names.count("jit(train_cohort)") == 4
+    assert [one.number for one in found.tried] == list(range(72))
+    assert {len(one.curve) for one in found.tried} == {3, 9}
+    (best,) = found.best(1)
+    (recipe,) = own.recipes([SMALL.searched(best.values)])
+    part, dataset = own.material.splits[0], own.dataset
+    keras.utils.set_random_seed(own.seed)
+    model = recipe.build()
+    quiet: dict = {"verbose": 0}
+    validation = (dataset.x[part.validation], dataset.y[part.validation])
+    size = own.size_of(recipe)
+    model.fit(
+        dataset.x[part.train], dataset.y[part.train], batch_size=size, epochs=9, validation_data=validation, **quiet
+    )
+    run = own.train([recipe], [own.seed])[recipe.name, own.seed]
+    assert_same_history(run, model, len(part.train), len(part.validation))
+    np.testing.assert_allclose(run.history["val_accuracy"], best.curve, atol=1.01 / len(part.validation))
+
+
+class Killed(Exception):  # noqa: N818 - what a test raises
+    pass
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_to_what_it_would_have_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def searched(journal: Journal | None) -> Searched:
+        return search(setting(epochs=3), SMALL, Budget(candidates=96), structures=2, journal=journal)
+
+    whole = searched(None)
+    path = tmp_path / "search.jsonl"
+    train, calls = Setting.train, []
+
+    def killed(self: Setting, *arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            raise Killed
+        return train(self, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Setting, "train", killed)
+        with pytest.raises(Killed):
+            searched(Journal(path, {}))
+    again = searched(Journal(path, {}))
+    assert (again.new, len(again.tried)) == (32, 96)
+    assert again.tried == whole.tried
+    done = searched(Journal(path, {}))
+    assert done.new == 0
+    assert done.tried == whole.tried
+
+
+@pytest.mark.slow
+def test_the_end_of_a_search_is_judged_on_rows_and_seeds_that_it_has_not_seen(tmp_path: Path) -> None:
+    result = kohort.tune(
+        rows(), space=SMALL, candidates=32, minutes=None, epochs=9, structures=2, seeds=6, verbose=0, folder=tmp_path
+    )
+    judged = result.final
+    assert judged.plan.recipes == ("plain, tuned", "cocktail")
+    assert judged.plan.seeds == tuple(range(6))
+    tests = {key: run.test for key, run in judged.runs.items() if run.test is not None}
+    test = set(tests["cocktail", 0].rows)
+    searched = result.setting.material.splits[0]
+    assert not test & ({*searched.train} | {*searched.validation})
+    assert result.verdict.kind in ("helps", "hurts", "no difference that matters", "not enough evidence")
+    assert len(result.plain.searched.tried) == len(result.found.searched.tried) == 32
+    promised = max(own.score for own in result.found.searched.tried if own.finished)
+    scores = [own.score for (name, _), own in tests.items() if name == "cocktail"]
+    assert result.optimism.mean == pytest.approx(promised - np.mean(scores))
+    assert result.best().recipe == "cocktail"
+    assert result.model().count_params() > 0
+    assert result.ensemble.weights.sum() == pytest.approx(1.0)
+    assert 0.3 < result.ensemble_test.score <= 1.0
+    assert set(result.ensemble_test.rows) == test
+    if result.ingredients is not None:
+        assert result.ingredients.plan.baseline == "cocktail"
+        assert all(name.startswith("without ") for name in result.ingredients.plan.recipes[1:])
+    files = result.report(tmp_path / "out")
+    assert all(path.stat().st_size > 500 for path in files)
+    space: dict[str, Any] = {"__name__": "script"}
+    exec(compile((tmp_path / "out" / "recipe.py").read_text(), "recipe.py", "exec"), space)
+    assert space["build"]().count_params() == result.model().count_params()
+    assert "Recipe: " in str(result)
+    assert "<li>" in result._repr_html_()
+    again = kohort.tune(
+        rows(), space=SMALL, candidates=32, minutes=None, epochs=9, structures=2, seeds=6, verbose=0, folder=tmp_path
+    )
+    assert again.found.searched.new == 0
+    assert again.recipe == result.recipe
+    assert again.final.comparison.recipes == result.final.comparison.recipes
+
+
+@pytest.mark.slow
+def test_candidates_that_diverge_are_passed_by_and_if_all_do_that_is_said() -> None:
+    wild = Space("wild", {}, (Knob("sgd", "rate", 1e-2, 1e12),))
+    own = Setting(line(), 1, 3, 32, objective_of(None, False))
+    found = search(own, wild, Budget(candidates=32), halving=False)
+    lost = [own for own in found.tried if own.score == -np.inf]
+    assert 0 < len(lost) < 32
+    assert all(not own.finished for own in lost)
+    assert np.isfinite([own.score for own in found.best(5)]).all()
+    hopeless = Space("hopeless", {}, (Knob("sgd", "rate", 1e20, 1e30),))
+    with pytest.raises(DataError, match=r"search of 'hopeless' must leave a candidate.*Got none of 4\. 4 diverged"):
+        kohort.tune(line(), space=hopeless, candidates=4, minutes=None, epochs=3, verbose=0)
+
+
+@pytest.mark.slow
+def test_a_regression_is_searched_for_the_smallest_error() -> None:
+    space = Space("rates", {}, (Knob("adam", "rate", 1e-4, 1e-1),))
+    found = search(Setting(line(), 1, 6, 32, objective_of(None, False)), space, Budget(candidates=32))
+    best, worst = found.best(1)[0], min(found.tried, key=lambda own: own.score)
+    assert -0.6 < best.score < 0.0
+    assert best.values["adam rate"] > 10 * worst.values["adam rate"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"minutes": None}, "must end. Got minutes=None and candidates=None"),
+        ({"minutes": 0}, "minutes must be at least 0. Got 0"),
+        ({"candidates": 0}, "candidates must be at least 1. Got 0"),
+        ({"seeds": 5}, "seeds must be at least 6. Got 5"),
+        ({"metric": "auc"}, "goes by one of"),
+        ({"space": "cocktial"}, "no recipe is called 'cocktial'|must leave something"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_at_the_door(options: dict[str, Any], error: str) -> None:
+    with pytest.raises(kohort.KohortError, match=error):
+        kohort.tune(rows(), verbose=0, **options)
+
+
+@pytest.mark.slow
+def test_the_command_searches_a_file_and_writes_reports(tmp_path: Path) -> None:
+    data = rows(300)
+    table = np.column_stack([data.x, data.y])
+    header = ",".join([*(f"x{i}" for i in range(6)), "y"])
+    np.savetxt(tmp_path / "made.csv", table, delimiter=",", header=header, comments="")
+    words = ["tune", str(tmp_path / "made.csv"), "--target", "y", "--task", "classification", "--json", "--quiet"]
+    words += ["--space", "adamw:rate=0.001..0.1 + dropout=0.1..0.5?", "--candidates", "8", "--epochs", "3"]
+    found = CliRunner().invoke(app, [*words, "--seeds", "6", "--report", str(tmp_path / "out")])
+    assert found.exit_code == 0, found.output
+    told = json.loads(found.stdout)
+    assert told["recipe"].startswith("adamw:rate=")
+    assert len(told["found"]["tried"]) == len(told["plain"]["tried"]) == 8
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_the_plain_network_has_a_rate_to_choose_and_nothing_else() -> None:
+    assert [knob.name for knob in baseline().knobs] == ["adam rate"]
+    assert len(baseline().structures(6, 0)) == len(baseline(images=True).structures(6, 0)) == 1
