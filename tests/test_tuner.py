@@ -52,7 +52,10 @@ class Fixed:
     def suggest_categorical(self, name: str, choices: Any, /) -> Any:
         return self.told.get(name, choices[0])
 
-    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool = False) -> float:
+    def suggest_float(self, name: str, low: float, high: float, /, *, step: Any = None, log: bool = False) -> float:
+        return self.told.get(name, low)
+
+    def suggest_int(self, name: str, low: int, high: int, /, *, step: int = 1, log: bool = False) -> int:
         return self.told.get(name, low)
 
 
@@ -295,7 +298,7 @@ def test_a_search_compiles_a_program_for_each_structure_and_each_candidate_equal
     assert [one.number for one in found.tried] == list(range(72))
     assert {len(one.curve) for one in found.tried} == {3, 9}
     (best,) = found.best(1)
-    (recipe,) = own.recipes([SMALL.searched(best.values)])
+    (recipe,) = SMALL.recipes([SMALL.searched(best.values)], own)
     part, dataset = own.material.splits[0], own.dataset
     keras.utils.set_random_seed(own.seed)
     model = recipe.build()
@@ -402,6 +405,41 @@ def test_a_regression_is_searched_for_the_smallest_error() -> None:
     best, worst = found.best(1)[0], min(found.tried, key=lambda own: own.score)
     assert -0.6 < best.score < 0.0
     assert best.values["adam rate"] > 10 * worst.values["adam rate"]
+
+
+def build(hp: Any) -> keras.Model:
+    model = keras.Sequential([keras.Input((6,))])
+    for _ in range(hp.Int("layers", 1, 2)):
+        model.add(layers.Dense(hp.Choice("units", [8, 16]), "relu"))
+    if hp.Boolean("drop"):
+        with hp.conditional_scope("drop", True):
+            model.add(layers.Dropout(hp.Float("rate", 0.1, 0.5)))
+    model.add(layers.Dense(2, "softmax"))
+    rate = hp.Float("learning_rate", 1e-3, 1e-1, sampling="log", default=0.01)
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.slow
+def test_a_function_of_hyper_parameters_is_a_space_and_is_compared_with_its_defaults() -> None:
+    result = kohort.tune(rows(), space=build, candidates=16, minutes=None, epochs=4, seeds=6, verbose=0)
+    values = [own.values for own in result.found.searched.tried]
+    assert {own["layers"] for own in values} == {1, 2}
+    assert {own["units"] for own in values} == {8, 16}
+    assert all(("rate" in own) == own["drop"] for own in values)
+    assert json.loads(result.plain.recipe) == {"layers": 1, "units": 8, "drop": False, "learning_rate": 0.01}
+    assert json.loads(result.recipe) in [dict(own) for own in values]
+    assert result.code().startswith("# build(hp) with these values of hp:\nvalues = {'layers'")
+    assert result.model().count_params() > 0
+    assert result.ingredients is None
+
+
+def test_a_function_that_does_not_build_is_refused_with_its_values() -> None:
+    def broken(hp: Any) -> keras.Model:
+        raise TypeError(f"no {hp.Int('units', 3, 3)}")
+
+    with pytest.raises(RecipeError, match=r"does not build a candidate \(\{'units': 3\}\): TypeError: no 3"):
+        kohort.tune(rows(), space=broken, candidates=2, minutes=None, verbose=0)
 
 
 @pytest.mark.parametrize(

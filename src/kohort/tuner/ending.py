@@ -9,6 +9,7 @@ import numpy as np
 from kohort.cohort.outcomes import measure
 from kohort.progress import Listener
 from kohort.recipes.metrics import metric_of
+from kohort.recipes.recipe import Recipe
 from kohort.run import Evaluation
 from kohort.study import Study, StudyResult
 from kohort.tuner.ensemble import Greedy, greedy
@@ -43,7 +44,8 @@ class Ending:
 
     def judged(self, plain: Side, found: Side) -> StudyResult:
         """The plain network and the chosen recipe under fresh seeds, on test rows that nobody has looked at."""
-        return self._run({PLAIN: plain.recipe, CHOSEN: found.recipe}, PLAIN, "final")
+        recipes = {**self._recipes(plain, {PLAIN: plain.recipe}), **self._recipes(found, {CHOSEN: found.recipe})}
+        return self._run(recipes, PLAIN, "final")
 
     def examined(self, found: Side) -> StudyResult | None:
         """The chosen recipe beside itself without each of its techniques; None if none can be left out."""
@@ -55,14 +57,21 @@ class Ending:
         return self._beside(found, found.searched.space.doses(found.final.chosen.tried.values, DOSES), "doses")
 
     def _beside(self, found: Side, others: Mapping[str, str], name: str) -> StudyResult | None:
+        if not others:
+            return None
         texts = {other: found.with_epochs(text) for other, text in others.items()}
-        return self._run({CHOSEN: found.recipe, **texts}, CHOSEN, name) if others else None
+        return self._run(self._recipes(found, {CHOSEN: found.recipe, **texts}), CHOSEN, name)
 
-    def _run(self, texts: Mapping[str, str], against: str, name: str) -> StudyResult:
-        setting, unique = self.setting, list(dict.fromkeys(texts.values()))
-        recipes = dict(zip(unique, self.setting.recipes(unique), strict=True))
+    def _recipes(self, side: Side, texts: Mapping[str, str]) -> dict[str, Recipe]:
+        """Recipes under other names than their texts; some may have one text."""
+        unique = list(dict.fromkeys(texts.values()))
+        made = dict(zip(unique, side.searched.space.recipes(unique, self.setting), strict=True))
+        return {name: replace(made[text], name=name) for name, text in texts.items()}
+
+    def _run(self, recipes: Mapping[str, Recipe], against: str, name: str) -> StudyResult:
+        setting = self.setting
         study = Study(
-            {name: replace(recipes[text], name=name) for name, text in texts.items()},
+            recipes,
             setting.dataset,
             seeds=self.seeds,
             epochs=setting.epochs,

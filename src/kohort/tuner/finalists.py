@@ -11,7 +11,7 @@ from kohort.recipes.recipe import Recipe
 from kohort.training import Cohort
 from kohort.tuner.journal import Tried
 from kohort.tuner.objective import best_epoch
-from kohort.tuner.search import ROUND, Searched, is_scheduled
+from kohort.tuner.search import ROUND, Searched, spanning
 from kohort.tuner.setting import Setting
 
 
@@ -76,13 +76,13 @@ def final_of(setting: Setting, searched: Searched, *, finalists: int = 8, seeds:
     """
     best, space = searched.best(finalists), searched.space
     texts = {space.searched(own.values): own for own in best}
-    recipes = setting.recipes(list(texts))
+    recipes = space.recipes(list(texts), setting)
     own_seeds = [setting.seed + 1 + number for number in range(seeds)]
     networks: list[Network] = []
     runs = setting.train(
         recipes,
         own_seeds,
-        spanning=[text for own in {own.values["structure"] for own in best} for text in space.spanning(own)],
+        spanning=spanning(space, sorted({own.values.get("structure", "") for own in best}), setting),
         capacity=max(ROUND, finalists * seeds),
         failed=lambda name, why: None,
         ended=partial(_predict, setting, own_seeds, networks),
@@ -91,15 +91,15 @@ def final_of(setting: Setting, searched: Searched, *, finalists: int = 8, seeds:
     for recipe, tried in zip(recipes, texts.values(), strict=True):
         curves = [setting.objective.curve(runs[recipe.name, s].history) for s in own_seeds if (recipe.name, s) in runs]
         if len(curves) == seeds and np.isfinite(curves).all():
-            found.append(_finalist(tried, np.stack(curves)))
+            found.append(_finalist(tried, np.stack(curves), space.is_planned(tried.values)))
     named = {recipe.name: tried.recipe for recipe, tried in zip(recipes, texts.values(), strict=True)}
     ranked = sorted(found, key=lambda own: own.score, reverse=True)
     return Final(tuple(ranked), tuple(Network(named[n.recipe], n.seed, n.validation, n.test) for n in networks))
 
 
-def _finalist(tried: Tried, curves: np.ndarray) -> Finalist:
+def _finalist(tried: Tried, curves: np.ndarray, planned: bool) -> Finalist:
     mean = curves.mean(axis=0)
-    return Finalist(tried, curves, *best_epoch(mean, is_scheduled(tried.recipe)))
+    return Finalist(tried, curves, *best_epoch(mean, planned))
 
 
 def _predict(

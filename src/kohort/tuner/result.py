@@ -9,9 +9,6 @@ import numpy as np
 
 from kohort.errors import DataError
 from kohort.notebook import list_html
-from kohort.recipes.as_code import as_code
-from kohort.recipes.compose import recipes_for
-from kohort.recipes.recipe import Recipe
 from kohort.report.sentences import verdict_sentences
 from kohort.run import Evaluation, Run
 from kohort.statistics.comparison import RecipeSummary
@@ -78,15 +75,9 @@ class TuneResult:
         sign = 1.0 if objective.greater_is_better else -1.0
         return mean_interval(promised - sign * np.array(self._summary(CHOSEN).test))
 
-    @property
-    def built(self) -> Recipe:
-        """The chosen recipe as one that builds."""
-        (recipe,) = recipes_for([self.recipe], self.setting.problem, self.setting.network)
-        return recipe
-
     def code(self) -> str:
-        """A Python script that builds and trains the recipe's network with Keras alone."""
-        return as_code(self.built, batch_size=self.setting.batch_size)
+        """A Python script that builds and trains the recipe's network with Keras alone; of a builder its values."""
+        return self.found.searched.space.code(self.recipe, self.setting)
 
     def best(self) -> Run:
         """The run of the recipe that does best on its own validation rows, of the final comparison."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import optuna
 
-from kohort.recipes.grammar import parse
+from kohort.recipes.recipe import Recipe
 from kohort.tuner.halving import Halving, rungs_of
 from kohort.tuner.journal import Journal, Tried
 from kohort.tuner.objective import best_epoch
 from kohort.tuner.sampling import Sampler
 from kohort.tuner.setting import Setting
-from kohort.tuner.space import Space, Values
+from kohort.tuner.space import Searchable, Values
 
 ROUND = 32
 """Candidates of a round: enough that cohorts are worth their start, few enough that the sampler learns often."""
@@ -50,7 +50,7 @@ class Searched:
         new: How many of the candidates this process trained; a journal had the others.
     """
 
-    space: Space
+    space: Searchable
     structures: tuple[str, ...]
     tried: tuple[Tried, ...]
     seconds: float
@@ -73,7 +73,7 @@ class Searched:
 
 def search(
     setting: Setting,
-    space: Space,
+    space: Searchable,
     budget: Budget,
     *,
     structures: int = 6,
@@ -117,23 +117,22 @@ def search(
 
 def _round(
     setting: Setting,
-    space: Space,
+    space: Searchable,
     structures: Sequence[str],
     asked: Mapping[int, Values],
     number: int,
     judge: Halving,
 ) -> list[Tried]:
     texts = {candidate: space.searched(values) for candidate, values in asked.items()}
-    recipes = dict(
-        zip(dict.fromkeys(texts.values()), setting.recipes(list(dict.fromkeys(texts.values()))), strict=True)
-    )
-    used = [own for own in structures if any(values["structure"] == own for values in asked.values())]
+    unique = list(dict.fromkeys(texts.values()))
+    recipes = dict(zip(unique, space.recipes(unique, setting), strict=True))
+    used = [own for own in structures if any(values.get("structure") == own for values in asked.values())]
     failures: dict[str, str] = {}
     runs = setting.train(
         list(recipes.values()),
         [setting.seed],
         rungs=judge.rungs,
-        spanning=[text for own in used for text in space.spanning(own)],
+        spanning=spanning(space, used, setting),
         capacity=ROUND,
         failed=failures.__setitem__,
     )
@@ -142,22 +141,22 @@ def _round(
         name = recipes[texts[candidate]].name
         run = runs.get((name, setting.seed))
         curve = np.array([]) if run is None else setting.objective.curve(run.history)
-        found.append(_tried(candidate, number, values, space.recipe(values), curve, setting.epochs, failures.get(name)))
+        reached = _reached(curve, setting.epochs, space.is_planned(values))
+        logged = tuple(map(float, curve))
+        found.append(
+            Tried(candidate, number, dict(values), space.recipe(values), logged, *reached, failures.get(name, ""))
+        )
     return found
 
 
-def _tried(
-    candidate: int, number: int, values: Values, recipe: str, curve: np.ndarray, epochs: int, why: str | None
-) -> Tried:
-    finished = len(curve) == epochs and bool(np.isfinite(curve[-1]))
-    score, reached = best_epoch(curve, is_scheduled(recipe)) if len(curve) else (-np.inf, 0)
-    score = score if len(curve) and np.isfinite(curve).all() else -np.inf
-    return Tried(
-        candidate, number, dict(values), recipe, tuple(map(float, curve)), float(score), reached, finished, why or ""
-    )
+def _reached(curve: np.ndarray, epochs: int, planned: bool) -> tuple[float, int, bool]:
+    """A candidate's score, after how many epochs, and whether it trained to the end."""
+    if not (len(curve) and np.isfinite(curve).all()):
+        return -np.inf, 0, False
+    return *best_epoch(curve, planned), len(curve) == epochs
 
 
-def is_scheduled(recipe: str) -> bool:
-    """Whether a recipe's learning rate is planned for all epochs, so that it cannot end before."""
-    parts = parse(recipe).parts
-    return any(part.technique.group == "schedule" and part.technique.name != "constant" for part in parts)
+def spanning(space: Searchable, structures: Sequence[str], setting: Setting) -> tuple[Recipe, ...]:
+    """Recipes with which a program of each structure serves all strengths."""
+    texts = [text for own in structures for text in space.spanning(own)]
+    return space.recipes(texts, setting) if texts else ()

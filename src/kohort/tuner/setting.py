@@ -13,7 +13,6 @@ from kohort.cohort.order import Course, Data, Rungs
 from kohort.data.dataset import Dataset
 from kohort.data.splitting import parts
 from kohort.progress import Listener, silent
-from kohort.recipes.compose import recipes_for
 from kohort.recipes.design import Problem
 from kohort.recipes.recipe import Recipe
 from kohort.run import Run
@@ -62,17 +61,13 @@ class Setting:
         steps = -(-rows // self.batch_size)
         return Problem(own.shape, own.outputs, own.task, steps, self.epochs, own.embedded, rows)
 
-    def recipes(self, texts: Sequence[str]) -> tuple[Recipe, ...]:
-        """Recipes that log the objective."""
-        return recipes_for(texts, self.problem, self.network, self.objective.logged)
-
     def train(
         self,
         recipes: Sequence[Recipe],
         seeds: Sequence[int],
         *,
         rungs: Rungs | None = None,
-        spanning: Sequence[str] = (),
+        spanning: Sequence[Recipe] = (),
         capacity: int = 0,
         failed: Callable[[str, str], None] | None = None,
         ended: Callable[[Sequence[Recipe], Cohort], None] | None = None,
@@ -95,10 +90,9 @@ class Setting:
         by_size: dict[int, list[Recipe]] = {}
         for recipe in recipes:
             by_size.setdefault(self.size_of(recipe), []).append(recipe)
-        every = self.recipes(spanning) if spanning else ()
         for size, own in by_size.items():
             request = self._request(size, len(seeds), rungs, capacity)
-            beside = [self._traced(recipe, request) for recipe in every if self.size_of(recipe) == size]
+            beside = [self._traced(recipe, request) for recipe in spanning if self.size_of(recipe) == size]
             request = replace(request, alongside=beside)
             if failed is not None:
                 request = replace(request, failed=lambda kind, name, seed, why: failed(name, f"{kind}: {why}"))

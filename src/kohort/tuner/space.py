@@ -8,7 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kohort.recipes.grammar import technique_named
+from kohort.recipes.as_code import as_code
+from kohort.recipes.compose import recipes_for
+from kohort.recipes.grammar import parse, technique_named
+from kohort.recipes.recipe import Recipe
+from kohort.tuner.setting import Setting
 
 OFF = {
     "l1": 1e-12,
@@ -34,8 +38,63 @@ class Trial(Protocol):
         """One of several."""
         ...
 
-    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool = False) -> float:
+    def suggest_float(
+        self, name: str, low: float, high: float, /, *, step: float | None = None, log: bool = False
+    ) -> float:
         """A number."""
+        ...
+
+    def suggest_int(self, name: str, low: int, high: int, /, *, step: int = 1, log: bool = False) -> int:
+        """A whole number."""
+        ...
+
+
+class Searchable(Protocol):
+    """What a search needs of a space."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    def structures(self, count: int, seed: int) -> tuple[str, ...]:
+        """Some structures, each a program of its own."""
+        ...
+
+    def draw(self, trial: Trial, structures: Sequence[str]) -> dict[str, Any]:
+        """What a sampler chooses."""
+        ...
+
+    def searched(self, values: Values) -> str:
+        """The recipe that is trained in a search."""
+        ...
+
+    def recipe(self, values: Values) -> str:
+        """The recipe that was chosen."""
+        ...
+
+    def recipes(self, texts: Sequence[str], setting: Setting) -> tuple[Recipe, ...]:
+        """Recipes that build, from what they are written as."""
+        ...
+
+    def spanning(self, structure: str) -> tuple[str, ...]:
+        """Recipes of a structure that differ in every strength; none where they are not known."""
+        ...
+
+    def without(self, values: Values) -> dict[str, str]:
+        """The chosen recipe without each of its techniques."""
+        ...
+
+    def doses(self, values: Values, factors: Sequence[float]) -> dict[str, str]:
+        """The chosen recipe with other strengths, one at a time."""
+        ...
+
+    def is_planned(self, values: Values) -> bool:
+        """Whether training is planned for all epochs, so that it cannot end before."""
+        ...
+
+    def code(self, text: str, setting: Setting) -> str:
+        """A recipe as Python code."""
         ...
 
 
@@ -168,6 +227,20 @@ class Space:
                 if own in domain:
                     found[f"{knob.name} {own:g}"] = self.recipe({**values, knob.name: own})
         return found
+
+    def recipes(self, texts: Sequence[str], setting: Setting) -> tuple[Recipe, ...]:
+        """Recipes that log what the search goes by."""
+        return recipes_for(texts, setting.problem, setting.network, setting.objective.logged)
+
+    def is_planned(self, values: Values) -> bool:
+        """Whether the learning rate follows a schedule, which is planned for all epochs."""
+        parts = parse(self.recipe(values)).parts
+        return any(part.technique.group == "schedule" and part.technique.name != "constant" for part in parts)
+
+    def code(self, text: str, setting: Setting) -> str:
+        """A recipe as a script that runs with Keras alone."""
+        (built,) = recipes_for([text], setting.problem, setting.network)
+        return as_code(built, batch_size=setting.batch_size)
 
     def _is_out(self, knob: Knob, values: Values) -> bool:
         """Whether a knob's technique is left out: the one that says how strong it is is off."""

@@ -1,7 +1,7 @@
 """From a dataset to a recipe: search, finalists, and one look at the test rows beside a plain network's."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +15,7 @@ from kohort.errors import DataError
 from kohort.progress import Listener, silent
 from kohort.runtime import check_backend
 from kohort.terminal import Display
+from kohort.tuner.builder import BuilderSpace
 from kohort.tuner.cocktail import baseline, cocktail
 from kohort.tuner.ending import Ending, ensemble_of
 from kohort.tuner.finalists import final_of
@@ -24,7 +25,7 @@ from kohort.tuner.result import TuneResult
 from kohort.tuner.search import Budget, Searched, search
 from kohort.tuner.setting import Setting
 from kohort.tuner.side import Side
-from kohort.tuner.space import Space
+from kohort.tuner.space import Searchable
 from kohort.tuner.written import written_space
 
 SEARCH_SEED = 10_000
@@ -37,7 +38,7 @@ FEWEST_SEEDS = 6
 def tune(
     dataset: Dataset,
     *,
-    space: str | Space = "cocktail",
+    space: str | Searchable | Callable[[Any], Any] = "cocktail",
     minutes: float | None = 10.0,
     candidates: int | None = None,
     epochs: int = 54,
@@ -65,7 +66,8 @@ def tune(
     Args:
         dataset: What to learn.
         space: What is chosen from: `"cocktail"`; a text such as `"batchnorm|none + dropout=0.1..0.6? + adamw"` (see
-            `kohort.tuner.written`); or a `Space`.
+            `kohort.tuner.written`); a `Space`; or a function `build(hp)` that returns a compiled model, as KerasTuner
+            has it, which is compared with itself at its defaults.
         minutes: When the search ends, in minutes of wall-clock time; None: only `candidates` says so. The search for
             the plain network may take as long again, the final comparison comes after them.
         candidates: When the search ends, in candidates.
@@ -108,12 +110,14 @@ def tune(
     images = len(dataset.shape) > 1
     with nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Display() as heard:
         setting = Setting(dataset, SEARCH_SEED + seed, epochs, size, objective, network, heard)
-        asked = {"space": (_space(space, setting, images), study), "plain": (baseline(images=images), None)}
+        looked = _space(space, setting, images)
+        defaults = BuilderSpace(looked.build, defaults=True) if isinstance(looked, BuilderSpace) else None
+        asked = {"space": (looked, study), "plain": (defaults or baseline(images=images), None)}
         sides: dict[str, Side] = {}
         for name, (own, choose) in asked.items():
             identity = _identity(setting, own, structures, halving)
             journal = Journal(None if place is None else place / f"search-{name}.jsonl", identity)
-            budget = Budget(minutes, candidates)
+            budget = Budget(candidates=1) if own is defaults else Budget(minutes, candidates)
             ended = search(setting, own, budget, structures=structures, halving=halving, study=choose, journal=journal)
             sides[name] = Side(ended, final_of(setting, ended), epochs)
             if not sides[name].final.finalists:
@@ -126,15 +130,17 @@ def tune(
     return TuneResult(setting, plain, found, judged, *others, *together, time.perf_counter() - started)
 
 
-def _space(asked: str | Space, setting: Setting, images: bool) -> Space:
-    if isinstance(asked, Space):
+def _space(asked: str | Searchable | Callable[[Any], Any], setting: Setting, images: bool) -> Searchable:
+    if callable(asked):
+        return BuilderSpace(asked)
+    if not isinstance(asked, str):
         return asked
     if asked == "cocktail":
         return cocktail(setting.dataset.task, images=images, rows=setting.rows[0])
     return baseline(images=images) if asked == "baseline" else written_space(asked)
 
 
-def _identity(setting: Setting, space: Space, structures: int, halving: bool) -> Mapping[str, Any]:
+def _identity(setting: Setting, space: Searchable, structures: int, halving: bool) -> Mapping[str, Any]:
     """What decides the numbers of a search."""
     return {
         "data": setting.dataset.fingerprint,
