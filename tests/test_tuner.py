@@ -313,6 +313,16 @@ def test_a_search_compiles_a_program_for_each_structure_and_each_candidate_equal
     np.testing.assert_allclose(run.history["val_accuracy"], best.curve, atol=1.01 / len(part.validation))
 
 
+def test_a_budget_ends_by_whichever_comes_first_and_does_not_begin_what_it_cannot_end() -> None:
+    assert [Budget(candidates=70).next_round(tried, tried, 1.0) for tried in (0, 32, 64, 70)] == [32, 32, 6, 0]
+    minutes = Budget(minutes=1.0)
+    assert minutes.next_round(0, 0, 0.0) == 32
+    assert minutes.next_round(32, 32, 40.0) == 16  # half of what 40 seconds took
+    assert minutes.next_round(48, 48, 59.9) == 0
+    assert minutes.next_round(64, 0, 5.0) == 32  # a journal had the others
+    assert Budget(1.0, 40).next_round(32, 32, 10.0) == 8
+
+
 class Killed(Exception):  # noqa: N818 - what a test raises
     pass
 

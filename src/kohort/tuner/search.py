@@ -21,7 +21,9 @@ ROUND = 32
 
 @dataclass(frozen=True)
 class Budget:
-    """When a search ends: by whichever comes first; a round that has begun ends.
+    """When a search ends: by whichever comes first.
+
+    A round that has begun ends; the last one has only as many candidates as should still fit, by the pace so far.
 
     Attributes:
         minutes: Of wall-clock time, compiling included.
@@ -31,11 +33,18 @@ class Budget:
     minutes: float | None = None
     candidates: int | None = None
 
-    def left(self, tried: int, seconds: float) -> int | None:
-        """How many candidates may still be tried; None: no number says so."""
-        if self.minutes is not None and seconds >= 60.0 * self.minutes:
-            return 0
-        return None if self.candidates is None else max(0, self.candidates - tried)
+    def next_round(self, tried: int, new: int, seconds: float) -> int:
+        """How many candidates the next round has; 0: the search ends.
+
+        Args:
+            tried: Candidates so far.
+            new: Those of this process, which took the seconds.
+            seconds: Since the search began in this process.
+        """
+        left = ROUND if self.candidates is None else min(ROUND, max(0, self.candidates - tried))
+        if self.minutes is not None and new:
+            left = min(left, max(0, int((60.0 * self.minutes - seconds) * new / seconds)))
+        return left
 
 
 @dataclass(frozen=True)
@@ -105,8 +114,8 @@ def search(
             judge.remember(tried.curve)
             if sampler.repeats:
                 sampler.tell(tried.number, tried.curve, tried.score, tried.finished)
-    while (left := budget.left(len(own.tried), time.perf_counter() - started)) != 0:
-        asked = sampler.ask(ROUND if left is None else min(ROUND, left), len(own.rounds))
+    while size := budget.next_round(len(own.tried), len(own.tried) - before, time.perf_counter() - started):
+        asked = sampler.ask(size, len(own.rounds))
         tried = _round(setting, space, chosen, asked, len(own.rounds), judge)
         for candidate in tried:
             sampler.tell(candidate.number, candidate.curve, candidate.score, candidate.finished)
