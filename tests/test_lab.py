@@ -25,10 +25,11 @@ from kohort.lab.apparatus.training import first_below
 from kohort.lab.book import kept, write_book, write_page
 from kohort.lab.chapter8 import CLAIMS
 from kohort.lab.claim import Answer, Claim, Drawing, Scale
-from kohort.lab.evidence import Measured
+from kohort.lab.evidence import Measured, finite_mean
 from kohort.lab.page import claim_page, index_page, viva_page
-from kohort.lab.prediction import Prediction, judge
+from kohort.lab.prediction import Judged, Prediction, judge
 from kohort.lab.result import Result
+from kohort.lab.saying import Findings
 from kohort.lab.verdict import verdict
 from kohort.lab.viva import QUESTIONS, answered, answering
 
@@ -182,6 +183,17 @@ def test_evidence_has_one_shape_and_survives_json() -> None:
         own.at(15)
 
 
+def test_means_are_of_what_is_finite() -> None:
+    assert finite_mean(np.array([np.nan, -np.inf])) is None
+    one = finite_mean(np.array([np.nan, 2.0]))
+    assert one is not None
+    assert (one.mean, one.low, one.high, one.n) == (2.0, 2.0, 2.0, 1)
+    three = finite_mean(np.array([1.0, np.inf, 2.0, 3.0]))
+    assert three is not None
+    assert (three.mean, three.n) == (2.0, 3)
+    assert three.low == pytest.approx(2.0 - stats.t.ppf(0.975, 2) / np.sqrt(3))
+
+
 def test_the_chapter_is_complete() -> None:
     assert [claim.number for claim in CLAIMS.values()] == list(range(1, CHAPTER + 1))
     assert [name for name, claim in CLAIMS.items() if name != claim.name] == []
@@ -229,8 +241,38 @@ def test_each_claim_has_a_page(claim: Claim, side: str) -> None:
     assert ("Not tested" in page) == bool(claim.untested)
     for own in claim.beside:
         assert own.ours(result.evidence)
-    for own in claim.answers:
-        assert len(own.says(result.evidence)) > 200
+
+
+@pytest.mark.parametrize("claim", answering(CLAIMS), ids=lambda claim: claim.name)
+def test_answers_turn_with_what_was_found(claim: Claim) -> None:
+    """All their words but the numbers; and each prediction of which they speak turns some of them by itself."""
+    own = made_up(claim)
+    sides = {"met": claim.judged(own.FOR), "not met": claim.judged(own.AGAINST)}
+    sides["undecided"] = tuple(replace(one, outcome="undecided") for one in sides["met"])
+    (answer,) = claim.answers
+
+    def words(judged: tuple[Judged, ...], evidence: Any = own.FOR) -> str:
+        return re.sub(r"[\d.]", "", answer.says(evidence, Findings(judged)))
+
+    told = {words(sides["met"]), words(sides["not met"], own.AGAINST), words(sides["undecided"])}
+    assert len(told) == 3
+    assert min(map(len, told)) > 200
+    turned = [
+        words((*sides["met"][:place], sides["not met"][place], *sides["met"][place + 1 :])) != words(sides["met"])
+        for place in range(len(claim.predictions))
+    ]
+    assert sum(turned) >= 0.8 * len(turned)
+
+
+def test_words_are_chosen_by_what_came_of_a_prediction() -> None:
+    judged = judge([difference(above=0.0)], scores([1.0, 1.1, 1.2], np.zeros(3)))
+    assert Findings(judged).worded("a beats") == "as expected"
+    assert Findings(judged).worded("a beats", "so it was", "it was not") == "so it was"
+    assert Findings(judged).number("a beats") == "1.1"
+    missed = Findings((replace(judged[0], outcome="not met"),))
+    assert missed.worded("a beats", "so it was", "it was not") == "it was not"
+    with pytest.raises(ValueError, match="must begin with 'c beats'. Got 0 of: a beats b"):
+        missed.of("c beats")
 
 
 @ALL
@@ -282,7 +324,7 @@ def tiny(name: str, number: int) -> Claim:
         (Drawing("score", "Scores", "A caption.", "score"),),
         "import kohort",
         ("somebody (2000)",),
-        answers=(Answer(number, lambda evidence: f"Because of {evidence['score']['a'].mean():g}."),),
+        answers=(Answer(number, lambda evidence, found: f"Because of {evidence['score']['a'].mean():g}."),),
         seeds=5,
     )
 
@@ -306,6 +348,8 @@ def test_a_book_goes_on_where_it_was_interrupted(two: list[str], tmp_path: Path)
         write_book(tmp_path, begins=stop)
     assert two == ["one"]
     assert "1 of 2 claims have been tried" in (tmp_path / "index.html").read_text("utf-8")
+    assert 'href="index.html"' in (tmp_path / "one.html").read_text("utf-8")
+    assert "two.html" not in (tmp_path / "one.html").read_text("utf-8")
     heard: list[tuple[str, bool]] = []
     results = write_book(tmp_path, ended=lambda result, was_there: heard.append((result.claim.name, was_there)))
     assert two == ["one", "two"]
@@ -315,6 +359,8 @@ def test_a_book_goes_on_where_it_was_interrupted(two: list[str], tmp_path: Path)
         "index.html", "viva.html", "one.html", "one.json", "two.html", "two.json"
     }  # fmt: skip
     assert "2 of 2 claims have been tried" in (tmp_path / "index.html").read_text("utf-8")
+    assert 'href="two.html" rel="next"' in (tmp_path / "one.html").read_text("utf-8")
+    assert 'href="one.html" rel="prev"' in (tmp_path / "two.html").read_text("utf-8")
 
 
 def test_results_of_another_scale_or_code_or_damaged_ones_are_run_again(

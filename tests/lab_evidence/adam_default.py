@@ -16,10 +16,12 @@ FOR = _evidence(
     mean_shortfall=(0.4, 0.35, 0.25),
     shortfall_at_the_default_rate=(0.2, 0.05, 0.01),
     worst_set_at_one_rate=(0.05, 0.03, 0.01),
+    worst_rate_of_four_decades=(0.6, 0.5, 0.4),
 )
 AGAINST = _evidence(
     width=(1.5, 1.4, 1.0),
     mean_shortfall=(0.25, 0.28, 0.4),
     shortfall_at_the_default_rate=(0.05, 0.05, 0.06),
     worst_set_at_one_rate=(0.02, 0.03, 0.05),
+    worst_rate_of_four_decades=(0.4, 0.5, 0.6),
 )

@@ -2,11 +2,13 @@
 
 from tests.lab_evidence import made
 
+IMAGES, SEQUENCES = (2, 8, 32, 256), (2, 32, 256)
+
 
 def _evidence(**differences: tuple[float, ...]):
     told = {}
     for network, own in differences.items():
-        batches = (2, 8, 32, 128)[-len(own) :]
+        batches = IMAGES if len(own) == len(IMAGES) else SEQUENCES
         accuracies = {"BatchNorm": [0.9 - one for one in own], "LayerNorm": [0.9] * len(own)}
         told[network] = made(accuracies, batches, spread=0.002)
     return told
@@ -18,7 +20,7 @@ FOR = _evidence(
     Transformer=(0.05, 0.03, 0.03),
     LSTM=(0.05, 0.03, 0.03),
 )
-_LOSING = made({"BatchNorm": (0.9, 0.9, 0.9, 0.9), "LayerNorm": (0.8, 0.9, 0.93, 0.9)}, (2, 8, 32, 128), spread=0.002)
+_LOSING = made({"BatchNorm": (0.9,) * 4, "LayerNorm": (0.8, 0.9, 0.93, 0.93)}, IMAGES, spread=0.002)
 AGAINST = {
     **_evidence(
         convolutions=(-0.03, 0.0, 0.03, 0.03),

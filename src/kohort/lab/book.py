@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kohort.lab.chapter8 import CLAIMS
 from kohort.lab.claim import Claim
-from kohort.lab.page import claim_page, index_page, viva_page
+from kohort.lab.page import claim_page, index_page, neighbours, viva_page
 from kohort.lab.result import Result
 from kohort.lab.running import kept_or_run, kept_result, scale_of, write_whole
 
@@ -53,13 +53,19 @@ def write_book(
 def write_pages(folder: Path, new: Result) -> None:
     """Writes the page of a result into a book, and the index and the viva of all that the book holds.
 
+    The pages before and after it are written too: their links pass by claims that the book has no page of.
+
     Args:
         folder: The book's, which keeps the result.
         new: The result.
     """
-    claims, results = list(CLAIMS.values()), kept(folder)
-    write_whole(folder / f"{new.claim.name}.html", claim_page(new, claims))
-    write_whole(folder / "index.html", index_page(results, claims))
+    found = {**kept(folder), new.claim.name: new}
+    results = {name: found[name] for name in CLAIMS if name in found}
+    held = [result.claim for result in results.values()]
+    for claim in (*neighbours(new.claim, held), new.claim):
+        if claim is not None:
+            write_whole(folder / f"{claim.name}.html", claim_page(results[claim.name], held))
+    write_whole(folder / "index.html", index_page(results, list(CLAIMS.values())))
     write_whole(folder / "viva.html", viva_page(results))
 
 
@@ -76,7 +82,7 @@ def write_page(result: Result, path: str | Path) -> Path:
     Raises:
         DataError: It cannot be written.
     """
-    write_whole(Path(path), claim_page(result, [result.claim]))
+    write_whole(Path(path), claim_page(result))
     return Path(path)
 
 

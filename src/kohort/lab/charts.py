@@ -6,9 +6,8 @@ import altair as alt
 import numpy as np
 
 from kohort.lab.claim import Drawing
-from kohort.lab.evidence import Measured
+from kohort.lab.evidence import Measured, finite_mean
 from kohort.report.charts.style import WIDTH, colour, dash, data, row_height
-from kohort.statistics.intervals import mean_interval
 
 JITTER = alt.YOffset("offset:Q", scale=alt.Scale(domain=[-3, 3]))
 
@@ -29,13 +28,11 @@ def _drawn(value: float, logarithmic: bool) -> float | None:
 
 def _bounds(values: np.ndarray, logarithmic: bool) -> dict[str, float | None]:
     """The mean of the finite values with its 95 % interval."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
+    found = finite_mean(values)
+    if found is None:
         return dict.fromkeys(("mean", "low", "high"))
-    found = mean_interval(finite)
-    low, high = (found.mean, found.mean) if np.isnan(found.low) else (found.low, found.high)
-    lowest = float(finite.min()) if logarithmic and low <= 0 else low
-    told = {"mean": found.mean, "low": lowest, "high": high}
+    lowest = float(values[np.isfinite(values)].min()) if logarithmic and found.low <= 0 else found.low
+    told = {"mean": found.mean, "low": lowest, "high": found.high}
     return {name: _drawn(value, logarithmic) for name, value in told.items()}
 
 

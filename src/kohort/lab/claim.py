@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from kohort.lab.evidence import Evidence
 from kohort.lab.prediction import Judged, Prediction, judge
+from kohort.lab.saying import Findings
 from kohort.lab.verdict import Verdict, verdict
 
 T = TypeVar("T")
@@ -63,11 +64,11 @@ class Answer:
 
     Attributes:
         question: Which, from 1 to 5; see `kohort.lab.viva.QUESTIONS`.
-        says: Evidence -> the answer, a few sentences.
+        says: Evidence and what came of the claim's predictions -> the answer, a few sentences.
     """
 
     question: int
-    says: Callable[[Evidence], str]
+    says: Callable[[Evidence, Findings], str]
 
 
 @dataclass(frozen=True)

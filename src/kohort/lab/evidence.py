@@ -1,11 +1,13 @@
 """What an experiment measured: numbers by quantity, condition and seed."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kohort.errors import DataError
+from kohort.statistics.intervals import Interval, mean_interval
 
 
 class Measured(Mapping[str, np.ndarray]):
@@ -69,6 +71,22 @@ class Measured(Mapping[str, np.ndarray]):
 
 Evidence = Mapping[str, Measured]
 """Quantity -> what was measured of it."""
+
+
+def finite_mean(values: np.ndarray) -> Interval | None:
+    """The mean of the finite values with its 95 % interval, whose ends are the mean where there is one value.
+
+    Args:
+        values: Of shape (seeds,).
+
+    Returns:
+        The interval, its n the number of finite values; None where there is none.
+    """
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return None
+    found = mean_interval(finite)
+    return replace(found, low=found.mean, high=found.mean) if np.isnan(found.low) else found
 
 
 def _written(value: Any) -> Any:

@@ -10,12 +10,11 @@ from markupsafe import Markup
 
 from kohort.lab.charts import chart
 from kohort.lab.claim import Claim
-from kohort.lab.evidence import Measured
+from kohort.lab.evidence import Measured, finite_mean
 from kohort.lab.result import Result
 from kohort.lab.viva import QUESTIONS, answered, parts
 from kohort.report.charts.drawn import spec, svg
 from kohort.report.html import policy
-from kohort.statistics.intervals import mean_interval
 
 MOST_POINTS = 8
 """Columns of a table of a curve; of more points it shows so many, evenly picked."""
@@ -29,15 +28,16 @@ SHOWN = {
 """What pages call a verdict."""
 
 
-def claim_page(result: Result, claims: Sequence[Claim]) -> str:
+def claim_page(result: Result, claims: Sequence[Claim] = ()) -> str:
     """A claim's page as HTML.
 
     Args:
         result: What came of it.
-        claims: The book's claims, for its links to the one before and after; of a page that stands alone just this one.
+        claims: Those that the book has pages of, this one among them, for its links to the one before and after; a page
+            without them stands alone.
     """
     claim = result.claim
-    place = [own.name for own in claims].index(claim.name)
+    before, after = neighbours(claim, claims) if claims else (None, None)
     figures = []
     for number, drawing in enumerate(claim.drawings):
         measured = result.evidence[drawing.quantity]
@@ -47,15 +47,21 @@ def claim_page(result: Result, claims: Sequence[Claim]) -> str:
         "claim.html.jinja",
         result=result,
         claim=claim,
-        before=claims[place - 1] if place else None,
-        after=claims[place + 1] if place + 1 < len(claims) else None,
-        alone=len(claims) == 1,
+        before=before,
+        after=after,
+        alone=not claims,
         figures=figures,
         tables=[(name, *_table(measured)) for name, measured in result.evidence.items()],
         answers=[(QUESTIONS[number - 1], part) for number, part in parts(result)],
         beside=[(own, own.ours(result.evidence)) for own in claim.beside],
         shown=SHOWN,
     )
+
+
+def neighbours(claim: Claim, claims: Sequence[Claim]) -> tuple[Claim | None, Claim | None]:
+    """The claims before and after one of them; None at either end."""
+    place = [own.name for own in claims].index(claim.name)
+    return claims[place - 1] if place else None, claims[place + 1] if place + 1 < len(claims) else None
 
 
 def index_page(results: Mapping[str, Result], claims: Sequence[Claim]) -> str:
@@ -91,12 +97,11 @@ def _written(value: float) -> str:
 
 def _mean(values: np.ndarray) -> str:
     """The mean of the values with its interval; of those that are finite, if not all are, and how many that is."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
+    found = finite_mean(values)
+    if found is None:
         return "not known"
-    found = mean_interval(finite)
-    some = "" if len(finite) == len(values) else f", {len(finite)} of {len(values)} seeds"
-    if np.isnan(found.low) or found.low == found.high:
+    some = "" if found.n == len(values) else f", {found.n} of {len(values)} seeds"
+    if found.low == found.high:
         return f"{_written(found.mean)}{some}"
     return f"{_written(found.mean)} ({_written(found.low)} to {_written(found.high)}{some})"
 

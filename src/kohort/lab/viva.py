@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from kohort.lab.claim import Claim
 from kohort.lab.result import Result
+from kohort.lab.saying import Findings
 
 QUESTIONS = (
     "Explain the difference between L1 and L2 regularisation in terms of weight distributions.",
@@ -31,7 +32,8 @@ class Part:
 
 def parts(result: Result) -> tuple[tuple[int, Part], ...]:
     """The answers that a claim gives to viva questions, each with the question's number from 1."""
-    return tuple((own.question, Part(own.says(result.evidence), result)) for own in result.claim.answers)
+    found = Findings(result.judged)
+    return tuple((own.question, Part(own.says(result.evidence, found), result)) for own in result.claim.answers)
 
 
 def answering(claims: Mapping[str, Claim]) -> tuple[Claim, ...]:

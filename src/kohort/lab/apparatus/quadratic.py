@@ -1,7 +1,8 @@
-"""How fast gradient descent and the heavy ball converge on a quadratic of known condition number, as Keras has them."""
+"""How fast gradient descent, the heavy ball and Nesterov's momentum converge on a quadratic, as Keras has them."""
 
 import math
 from functools import partial
+from typing import Literal
 
 import keras
 import numpy as np
@@ -10,17 +11,25 @@ from keras.optimizers import SGD
 from kohort.fitting import fit
 from kohort.lab.apparatus.training import curve
 
+Method = Literal["gradient descent", "heavy ball", "Nesterov"]
 
-def steps_per_decade(condition: float, heavy_ball: bool, seeds: int) -> tuple[np.ndarray, float]:
+
+def steps_per_decade(condition: float, method: Method, seeds: int) -> tuple[np.ndarray, float]:
     """Steps that bring the distance to the minimum down tenfold, by seed and by theory.
 
     The loss is Σ λᵢzᵢ²/2 with λ from 1/κ to 1, as the mean squared error of a linear layer whose targets are all 0, so
-    that float32 rounds relative to a distance that may shrink without end. The rate is 2/(L + μ), and with a heavy ball
-    4/(√L + √μ)² with β = ((√κ − 1)/(√κ + 1))², for the curvatures' largest L and smallest μ (Polyak 1964).
+    that float32 rounds relative to a distance that may shrink without end. For the curvatures' largest L and smallest μ
+    each method has the rate and the β that theory holds best on such losses (Lessard, Recht & Packard 2016, table 1):
+    gradient descent 2/(L + μ); the heavy ball 4/(√L + √μ)² and β = ((√κ − 1)/(√κ + 1))² (Polyak 1964); Nesterov's
+    momentum 4/(3L + μ) and β = (s − 2)/(s + 2) with s = √(3κ + 1), and its distance then shrinks by 1 − 2/s a step.
+
+    Nesterov has xₜ₊₁ = yₜ − η∇L(yₜ) and yₜ₊₁ = xₜ₊₁ + β(xₜ₊₁ − xₜ). Keras' weights are the yₜ and its velocity v is
+    xₜ − xₜ₋₁, for y = xₜ + βv: from v ← βv − η∇L(y) follows v = xₜ₊₁ − xₜ, from y ← y + βv − η∇L(y), with the new v,
+    follows y = xₜ₊₁ + βv.
 
     Args:
         condition: κ, above 1.
-        heavy_ball: Whether with momentum; else plain gradient descent.
+        method: Which, of three.
         seeds: How many random starts.
 
     Returns:
@@ -30,10 +39,15 @@ def steps_per_decade(condition: float, heavy_ball: bool, seeds: int) -> tuple[np
     turn = np.linalg.qr(np.random.default_rng(8).standard_normal((count, count)))[0]
     scales = np.sqrt(count / 2.0 * np.geomspace(1.0 / condition, 1.0, count))
     rows = (scales[:, None] * turn).astype(np.float32)
-    root = math.sqrt(condition)
-    if heavy_ball:
+    if method == "heavy ball":
+        root = math.sqrt(condition)
         factor = (root - 1.0) / (root + 1.0)
         optimiser = partial(SGD, 4.0 / (1.0 + 1.0 / root) ** 2, momentum=factor**2)
+    elif method == "Nesterov":
+        root = math.sqrt(3.0 * condition + 1.0)
+        factor = 1.0 - 2.0 / root
+        rate = 4.0 / (3.0 + 1.0 / condition)
+        optimiser = partial(SGD, rate, momentum=(root - 2.0) / (root + 2.0), nesterov=True)
     else:
         factor = (condition - 1.0) / (condition + 1.0)
         optimiser = partial(SGD, 2.0 / (1.0 + 1.0 / condition))

@@ -1,6 +1,5 @@
 """Dropout is for training only – and where the scale is put right, in training or at test time, is a convention."""
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from kohort.data import named
+from kohort.lab import answers
 from kohort.lab.apparatus.choosing import choice_of_others
 from kohort.lab.apparatus.few_rows import FewRows, few_rows
 from kohort.lab.apparatus.kept_weights import weights_by_setting
@@ -86,12 +86,24 @@ def _differ(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.mean(first.argmax(axis=-1) != second.argmax(axis=-1)))
 
 
+def _scatter(passes: np.ndarray, rows: FewRows) -> tuple[float, float]:
+    """Standard deviations over passes: of the true class's probability, the mean over rows, and of the accuracy."""
+    of_truth = passes[:, np.arange(len(rows.held_y)), rows.held_y]  # (passes, rows)
+    accuracies = [rows.accuracy(own) for own in passes]
+    return float(of_truth.std(axis=0, ddof=1, dtype=np.float64).mean()), float(np.std(accuracies, ddof=1))
+
+
+def _passes(model: keras.Model, rows: FewRows, training: bool) -> np.ndarray:
+    """Probabilities of shape (passes, rows, classes)."""
+    found = np.asarray(model(np.tile(rows.held_x, (PASSES, 1)), training=training))
+    return found.reshape(PASSES, len(rows.held_y), -1)
+
+
 def _predicted(inverted: Weights, classic: Weights, rows: FewRows) -> dict[str, np.ndarray]:
     """Probabilities by the way of predicting; where dropout stays on, of shape (passes, rows, classes)."""
     model = _inverted(LEARNING_RATES[0])
     model.set_weights([*inverted])
-    count = len(rows.held_y)
-    on = np.asarray(model(np.tile(rows.held_x, (PASSES, 1)), training=True)).reshape(PASSES, count, -1)
+    on = _passes(model, rows, training=True)
     return {
         "inverted, off": np.asarray(model(rows.held_x, training=False)),
         "inverted, left on": on,
@@ -144,6 +156,15 @@ def measure(scale: Scale) -> Evidence:
         note(
             "passes differ", "left on", _differ(predicted["inverted, left on"][1:], predicted["inverted, left on"][:-1])
         )
+        model = _inverted(LEARNING_RATES[0])
+        model.set_weights([*inverted])
+        for name, passes in (
+            ("off", _passes(model, rows, training=False)),
+            ("left on", predicted["inverted, left on"]),
+        ):
+            probability, accuracy = _scatter(passes, rows)
+            note("scatter of the true class's probability", name, probability)
+            note("scatter of the accuracy of a pass", name, accuracy)
         note("activation", "inverted", _mean_activation(keras.layers.Dropout(RATE, seed=seed), inverted, rows))
         note("activation", "classic", _mean_activation(ClassicDropout(RATE, seed=seed), classic, rows))
         single, mean = _by_rate_left_on(inverted, rows, seed)
@@ -155,27 +176,10 @@ def measure(scale: Scale) -> Evidence:
     }
 
 
-def _means(evidence: Evidence, quantity: str) -> Mapping[str, float]:
-    return {name: float(own.mean()) for name, own in evidence[quantity].items()}
-
-
-def _answer(evidence: Evidence) -> str:
-    accuracy, loss, differ, activation = (
-        _means(evidence, quantity) for quantity in ("accuracy", "log loss", "passes differ", "activation")
-    )
-    return (
-        "Dropout is noise that makes training robust. In prediction one wants the whole network, and the same answer "
-        "each time. With model(x, training=False) the chapter's network had an accuracy of "
-        f"{accuracy['inverted, off']:.3f} on digits ({ROWS} training rows); with dropout left on it had "
-        f"{accuracy['inverted, left on']:.3f}, and two passes gave different classes to {100 * differ['left on']:.0f} "
-        f"% of the rows ({100 * differ['off']:.0f} % when off). The scale must be the same in training and in "
-        "prediction. Inverted dropout, which Keras has, multiplies what is kept by 1/(1 − p) in training: the mean "
-        f"activation was {activation['inverted']:.3f} times that without dropout, so nothing is left to do. The "
-        f"classic form does not scale in training (it was {activation['classic']:.3f} times), so at test time "
-        f"activations are multiplied by 1 − p: accuracy {accuracy['classic, scaled']:.3f} and log loss "
-        f"{loss['classic, scaled']:.3f} with that, {accuracy['classic, not scaled']:.3f} and "
-        f"{loss['classic, not scaled']:.3f} without."
-    )
+def _more_scatter(evidence: Evidence, of: str) -> np.ndarray:
+    """By how much passes scatter more with dropout left on than when it is off."""
+    own = evidence[f"scatter of {of}"]
+    return own["left on"] - own["off"]
 
 
 CLAIM = Claim(
@@ -196,7 +200,9 @@ CLAIM = Claim(
     "up to 100) that are best under the other seeds when it predicts as it should. These networks then predict as "
     f"they should, with dropout left on ({PASSES} passes of model(x, training=True)), and wrongly scaled. The mean "
     "activation of the first hidden layer is measured after Keras' layer and after the other, with 20 masks for each "
-    "row.",
+    "row. How far passes scatter is their standard deviation: of the true class's probability for each row, the mean "
+    "over rows, and of the accuracy of a pass over all rows. (A first run counted only the rows whose class changes; "
+    "this was added after it, and predicted before it was measured.)",
     predictions=(
         Prediction(
             "left on, a single pass loses more than 2 points of accuracy",
@@ -210,6 +216,23 @@ CLAIM = Claim(
             lambda e: e["passes differ"]["left on"] - e["passes differ"]["off"],
             above=0.05,
             unit=" %",
+            scale=100.0,
+            beside=True,
+        ),
+        Prediction(
+            "left on, the true class's probability scatters by more than 5 points from pass to pass",
+            lambda e: _more_scatter(e, "the true class's probability"),
+            above=0.05,
+            unit=" points",
+            scale=100.0,
+            beside=True,
+        ),
+        Prediction(
+            "left on, the accuracy of a pass scatters by 0.2 to 1 points: each row has its mask, and errors even out",
+            lambda e: _more_scatter(e, "the accuracy of a pass"),
+            above=0.002,
+            below=0.01,
+            unit=" points",
             scale=100.0,
             beside=True,
         ),
@@ -266,6 +289,13 @@ CLAIM = Claim(
             "log loss",
         ),
         Drawing(
+            "scatter of the true class's probability",
+            "What is said of the same row, pass after pass",
+            f"The standard deviation of the true class's probability over {PASSES} passes, mean over rows, "
+            "with dropout left on and with it off.",
+            "standard deviation of the probability",
+        ),
+        Drawing(
             "accuracy by rate left on",
             "Dropout that stays on",
             f"A network that was trained with rate {RATE:g} predicts with other rates; 0 is off.",
@@ -289,5 +319,5 @@ for name, training in (("off", False), ("left on", True), ("left on, again", Tru
         "networks from overfitting, §4 and §10",
         "Keras documentation, Dropout layer",
     ),
-    answers=(Answer(3, _answer),),
+    answers=(Answer(3, answers.dropout_inference),),
 )

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kohort.data import named
+from kohort.lab import answers
 from kohort.lab.apparatus.networks import perceptron
 from kohort.lab.apparatus.training import of_each, tested, trained
 from kohort.lab.claim import Answer, Claim, Drawing, Scale
@@ -67,23 +68,6 @@ def measure(scale: Scale) -> Evidence:
         "accuracy": Measured({name: tested(runs, name) for name in recipes}),
         "histogram": Measured(each(shares), centres),
     }
-
-
-def _answer(evidence: Evidence) -> str:
-    zeros, near, norm, held = (
-        {name: float(own.mean()) for name, own in evidence[quantity].items()}
-        for quantity in ("exact zeros", "near zeros", "norm", "concentration")
-    )
-    return (
-        "L2 pulls each weight towards zero in proportion to its size, so that large ones lose most and none becomes "
-        f"zero: the norm of all kernels falls from {norm['none']:.1f} to {norm['L2']:.1f}, with {zeros['L2']:.0%} "
-        "exact zeros. L1 pulls all weights equally hard, so that those which the data hardly need end at zero and the "
-        f"others stay: with it the largest tenth of the weights holds {held['L1, proximal']:.0%} of the sum of squares "
-        f"({held['none']:.0%} without a penalty, {held['L2']:.0%} with L2). Whether they reach zero exactly is a "
-        "matter of the optimiser: a step along the subgradient, as Keras takes it, left "
-        f"{zeros['L1, subgradient']:.1%} exact zeros and {near['L1, subgradient']:.0%} below 0.001; a proximal step "
-        f"left {zeros['L1, proximal']:.0%} exact zeros."
-    )
 
 
 CLAIM = Claim(
@@ -188,5 +172,5 @@ for name in recipes:
         "Tibshirani (1996), Regression shrinkage and selection via the lasso",
         "Parikh & Boyd (2014), Proximal algorithms, §6.5.2",
     ),
-    answers=(Answer(1, _answer),),
+    answers=(Answer(1, answers.l1_sparsity),),
 )

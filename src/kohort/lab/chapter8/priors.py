@@ -10,6 +10,7 @@ import numpy as np
 
 from kohort.data import named
 from kohort.fitting import fit
+from kohort.lab import answers
 from kohort.lab.claim import Answer, Claim, Drawing, Scale
 from kohort.lab.evidence import Evidence, Measured
 from kohort.lab.prediction import Prediction
@@ -227,20 +228,6 @@ def _of_told(evidence: Evidence) -> np.ndarray:
     return errors[:, STRENGTHS.index(1.0)] / errors.min(axis=1)
 
 
-def _answer(evidence: Evidence) -> str:
-    zeros = {name: 100 * float(own.mean()) for name, own in evidence["exact zeros"].items()}
-    return (
-        "As priors: an L2 penalty says that weights come from a Gaussian, which is round at zero – small weights are "
-        "nearly as likely as zero – and has thin tails, so that large weights are dear. An L1 penalty says Laplace: a "
-        "peak at zero and heavier tails, so that many zeros beside a few large weights are likely. On the diabetes "
-        f"data the weakest and the strongest L2 left {zeros['L2 0.01']:.0f} % and {zeros['L2 1']:.0f} % of the weights "
-        f"exactly zero, the weakest and the strongest L1 {zeros['L1 0.02']:.0f} % and {zeros['L1 0.4']:.0f} %. Trained "
-        f"weights differed from the mode of the posterior by {float(_furthest(evidence, 'L2').mean()):.1g} of its "
-        f"length under L2 and by {float(_furthest(evidence, 'L1').mean()):.1g} under L1, at most over the strengths, "
-        "on average over seeds."
-    )
-
-
 CLAIM = Claim(
     number=6,
     name="priors",
@@ -343,5 +330,5 @@ for (strength, seed), run in runs.items():
     ),
     untested="Networks with hidden layers: there too the penalised minimum is a mode of the posterior, but there are "
     "many, and which one training finds no formula tells.",
-    answers=(Answer(1, _answer),),
+    answers=(Answer(1, answers.priors),),
 )

@@ -10,6 +10,7 @@ from keras import layers
 from kohort.data import named
 from kohort.data.splitting import split
 from kohort.fitting import fit
+from kohort.lab import answers
 from kohort.lab.apparatus.kept_weights import KeptWeights
 from kohort.lab.apparatus.networks import perceptron
 from kohort.lab.claim import Answer, Claim, Drawing, Scale
@@ -129,24 +130,6 @@ def _at(evidence: Evidence, quantity: str, point: float, name: str) -> np.ndarra
 def _gap(evidence: Evidence, epoch: int, name: str) -> np.ndarray:
     """By how much predicting with these statistics falls behind the batch's own; the epoch −1 is the last."""
     return _at(evidence, "accuracy by epoch", epoch, "its own batch") - _at(evidence, "accuracy by epoch", epoch, name)
-
-
-def _answer(evidence: Evidence) -> str:
-    def small(name: str) -> str:
-        return f"{_at(evidence, 'accuracy by batch', 2, name).mean():.1%}"
-
-    first = _gap(evidence, 1, "running, momentum 0.99").mean()
-    return (
-        "BatchNorm is one layer while training and another while predicting: it trains with the mean and variance of "
-        "the batch and predicts with running averages of them. LayerNorm does the same in both, and has nothing to "
-        "average. Two things can go wrong with BatchNorm. After few steps the averages still hold their start: after "
-        f"36 steps with Keras' momentum of 0.99 the network was {100 * first:.1f} points worse with them than with the "
-        "batch's own statistics. And small batches have poor statistics: trained with batches of 2, the same weights "
-        f"were right in {small('its own batch')} of the rows with the batch's statistics and in "
-        f"{small('running, momentum 0.99')} with the running ones. So: BatchNorm where batches are large and many; "
-        "where they are few or small, a lower momentum, statistics computed anew after training, or LayerNorm, which "
-        "was not tried here."
-    )
 
 
 CLAIM = Claim(
@@ -273,5 +256,5 @@ for name in recipes:  # the training accuracy is of batch statistics, the other 
         "Ioffe (2017), Batch renormalization, §1 and §2",
         "Wu & Johnson (2021), Rethinking “batch” in BatchNorm, §3",
     ),
-    answers=(Answer(5, _answer),),
+    answers=(Answer(5, answers.running_statistics),),
 )

@@ -18,6 +18,7 @@ from kohort.lab.apparatus.training import Runs, curve, trained
 from kohort.lab.claim import Claim, Drawing, Scale
 from kohort.lab.evidence import Evidence, Measured
 from kohort.lab.prediction import Prediction
+from kohort.statistics.intervals import LEVEL, mean_interval
 
 RATES = (1e-3, 3e-3, 1e-2)
 """Of Adam; each recipe is given the one that suits it."""
@@ -33,6 +34,9 @@ KINDS: Mapping[str, tuple[dict[str, Any], ...]] = {
 """What each recipe adds to the network; the first is the chapter's, all are the strengths to choose from."""
 
 REGULARISED = tuple(KINDS)[1:]
+
+OUTCOMES = {"higher": 1, "lower": -1, "undecided": 0}
+"""What a recipe's accuracy on a data set can be beside that of the plain network, and its sign."""
 
 
 def _datasets(quick: bool) -> tuple[Dataset, ...]:
@@ -96,12 +100,42 @@ def measure(scale: Scale) -> Evidence:
             gains["training"][name] = _at_best(runs, kind, 1, rates, True) - _at_best(runs, "none", 1, rates, True)
         each = [gains["validation"][f"{dataset.name}: {kind}"] > 0.0 for kind in REGULARISED]
         ahead[dataset.name] = np.all(each, axis=0)
+    validation, training = Measured(gains["validation"]), Measured(gains["training"])
     return {
-        "validation gain": Measured(gains["validation"]),
+        "validation gain": validation,
         "validation gain, strength chosen": Measured(gains["tuned"]),
-        "training gain": Measured(gains["training"]),
+        "training gain": training,
         "all three ahead": Measured(ahead),
+        "data sets by validation accuracy": _counted(validation),
+        "data sets by training accuracy": _counted(training),
     }
+
+
+def _signs(gains: Measured) -> dict[str, int]:
+    """For each pair of data set and recipe 1 if it gains with certainty, −1 if it loses with certainty, otherwise 0.
+
+    The levels of the intervals are such that those of all pairs, of validation and of training accuracy, hold together
+    at 95 % (Bonferroni).
+    """
+    level = 1.0 - (1.0 - LEVEL) / (2 * len(gains))
+    intervals = {name: mean_interval(own, level) for name, own in gains.items()}
+    return {name: int(own.low > 0.0) - int(own.high < 0.0) for name, own in intervals.items()}
+
+
+def _counted(gains: Measured) -> Measured:
+    """On how many data sets each recipe is ahead, behind or undecided: of all seeds together, so alike for each."""
+    signs = _signs(gains)
+    counts = {
+        f"{kind}: {told}": sum(own == sign for name, own in signs.items() if name.endswith(f": {kind}"))
+        for kind in REGULARISED
+        for told, sign in OUTCOMES.items()
+    }
+    return Measured({name: np.full(gains.seeds, own) for name, own in counts.items()})
+
+
+def _share_of_pairs(gains: Measured, sign: int) -> np.ndarray:
+    """For each pair of data set and recipe whether it gains (1) or loses (−1) with certainty: 1 or 0."""
+    return np.array([own == sign for own in _signs(gains).values()], np.float64)
 
 
 def _of_kind(gains: Measured, kind: str) -> np.ndarray:
@@ -148,7 +182,10 @@ CLAIM = Claim(
     "same way (L2 0.01 or 0.001; dropout 0.5 or 0.2; momentum of the running statistics 0.99 or 0.9). Training "
     "accuracy is what Keras logs in the last epoch, with dropout at work, at the rate that makes it highest. To say "
     "that all are ahead one must look at the worst pair of recipe and data set; which it is is found under the other "
-    "seeds, too. A quick look takes one rate and the four sets of two dimensions.",
+    "seeds, too. How often recipes are ahead is counted over the 30 pairs of recipe and data set: accuracy is higher "
+    "(or lower) with certainty where the interval of the gain over seeds lies above (or below) zero, the intervals of "
+    "all 60 gains, in validation and in training accuracy, holding together at 95 %. A quick look takes one rate and "
+    "the four sets of two dimensions.",
     predictions=(
         *(_recipe_gains(kind) for kind in REGULARISED),
         Prediction(
@@ -181,6 +218,22 @@ CLAIM = Claim(
             unit=" points",
             scale=100.0,
         ),
+        Prediction(
+            "validation accuracy is higher with certainty in more than half of the pairs of recipe and data set",
+            lambda e: _share_of_pairs(e["validation gain"], 1),
+            above=0.5,
+            kind="share",
+            unit=" %",
+            scale=100.0,
+        ),
+        Prediction(
+            "training accuracy is lower with certainty in more than half of the pairs of recipe and data set",
+            lambda e: _share_of_pairs(e["training gain"], -1),
+            above=0.5,
+            kind="share",
+            unit=" %",
+            scale=100.0,
+        ),
     ),
     measure=measure,
     drawings=(
@@ -197,6 +250,20 @@ CLAIM = Claim(
             "Training accuracy in the last epoch less that of the plain network. Where it is far below zero the "
             "strength is too much: the network does not fit.",
             "gain in training accuracy",
+        ),
+        Drawing(
+            "data sets by validation accuracy",
+            "On how many data sets each recipe is ahead on validation rows",
+            "Of the ten data sets (four in a quick look), those on which validation accuracy is higher than the plain "
+            "network's with certainty, lower with certainty, or neither. Each count is of all seeds together and has "
+            "no interval of its own.",
+            "data sets",
+        ),
+        Drawing(
+            "data sets by training accuracy",
+            "On how many data sets each recipe fits the training rows less well",
+            "The same count for training accuracy in the last epoch. The expectation is that many are lower.",
+            "data sets",
         ),
         Drawing(
             "all three ahead",
