@@ -57,13 +57,13 @@ def _all_sub_networks(widths: Sequence[int], scale: Scale) -> dict[str, np.ndarr
 def _trained(scale: Scale) -> tuple[list[FewRows], list[list[Weights]], list[list[list[Weights]]]]:
     """Rows, networks with dropout by setting, and by setting those of an ensemble without; of each seed."""
     epochs = scale.of(100, 30)
-    names = [f"{rate:g}" for rate in RATES]
+    rates = scale.of(RATES, RATES[1:2])
     data, with_dropout, without = [], [], []
     for seed in range(scale.seeds):
         rows = few_rows(named("digits"), ROWS, seed)
         kept: list[list[list[Weights]]] = []
         for dropout, members in ((0.5, 1), (0.0, MEMBERS)):
-            build = {name: partial(_network, rate, dropout) for name, rate in zip(names, RATES, strict=True)}
+            build = {f"{rate:g}": partial(_network, rate, dropout) for rate in rates}
             seeds = range(100 * seed, 100 * seed + members)
             kept.append(weights_by_setting(rows, build, seeds=seeds, epochs=epochs))
         data.append(rows)
