@@ -90,9 +90,7 @@ AUGMENTATION = (
         "adds a normal number of standard deviation σ to each number of a row",
         "Bishop 1995: the same, for small σ, as a penalty on slopes",
         _of_rows("input_noise"),
-        (
-            Parameter("spread", "σ, in units of the inputs as the network sees them", 0.1, _SHARE, (0.03, 0.1, 0.3)),
-        ),
+        (Parameter("spread", "σ, in units of the inputs as the network sees them", 0.1, _SHARE, (0.03, 0.1, 0.3)),),
     ),
     Technique(
         "mixup",
