@@ -29,6 +29,7 @@ from kohort.tuner.space import OFF, Knob, Space
 from kohort.tuner.written import written_space
 from tests.test_cohorts import Compilations
 from tests.test_equality import assert_same_history
+from tests.test_failures import short_of_memory
 
 ACCURACY = objective_of(None, True)
 SMALL = Space(
@@ -206,9 +207,9 @@ def test_those_go_on_that_are_among_the_best_third_of_all_that_came_so_far() -> 
 
 def test_earlier_rounds_count() -> None:
     halving = Halving(ACCURACY, (3, 9))
-    for score in (0.7, 0.8, 0.9):
-        halving.remember([score] * 4)
-    assert halving.seen == {3: pytest.approx([0.7, 0.8, 0.9])}
+    for number, score in enumerate((0.7, 0.8, 0.9)):
+        halving.remember(number, [score] * 4)
+    assert halving.seen == {3: pytest.approx({0: 0.7, 1: 0.8, 2: 0.9})}
     assert halving.pick(3, {("a", 0): 0.85, ("b", 0): 0.95, ("c", 0): 0.5}) == [("b", 0)]
 
 
@@ -314,13 +315,31 @@ def test_a_search_compiles_a_program_for_each_structure_and_each_candidate_equal
 
 
 def test_a_budget_ends_by_whichever_comes_first_and_does_not_begin_what_it_cannot_end() -> None:
-    assert [Budget(candidates=70).next_round(tried, tried, 1.0) for tried in (0, 32, 64, 70)] == [32, 32, 6, 0]
+    assert [Budget(candidates=70).next_round(tried, 9 * tried, tried, 1.0) for tried in (0, 32, 64, 70)] == [
+        32,
+        32,
+        6,
+        0,
+    ]
     minutes = Budget(minutes=1.0)
-    assert minutes.next_round(0, 0, 0.0) == 32
-    assert minutes.next_round(32, 32, 40.0) == 16  # half of what 40 seconds took
-    assert minutes.next_round(48, 48, 59.9) == 0
-    assert minutes.next_round(64, 0, 5.0) == 32  # a journal had the others
-    assert Budget(1.0, 40).next_round(32, 32, 10.0) == 8
+    assert minutes.next_round(0, 0, 0, 0.0) == 32
+    assert minutes.next_round(32, 288, 32, 40.0) == 16  # half of what 40 seconds took
+    assert minutes.next_round(48, 432, 48, 59.9) == 0
+    assert minutes.next_round(64, 576, 0, 5.0) == 32  # a journal had the others
+    assert Budget(1.0, 40).next_round(32, 288, 32, 10.0) == 8
+    assert [Budget(epochs=500).next_round(tried, 10 * tried, tried, 1.0) for tried in (0, 32, 50)] == [32, 18, 0]
+
+
+@pytest.mark.slow
+def test_candidates_that_do_not_fit_in_memory_are_given_up_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = short_of_memory(monkeypatch, lambda order: len(order.members) <= 8 and "batchnorm" not in order.names[0])
+    found = search(setting(), SMALL, Budget(candidates=32), structures=2)
+    assert max(sizes) > 8
+    lost = [own for own in found.tried if own.why]
+    assert lost
+    assert {own.values["structure"] for own in lost} == {"batchnorm+batch=32"}
+    assert all(own.why.startswith("out of memory: RESOURCE_EXHAUSTED") and own.score == -np.inf for own in lost)
+    assert sum(own.finished for own in found.tried) >= 2
 
 
 class Killed(Exception):  # noqa: N818 - what a test raises
@@ -455,7 +474,7 @@ def test_a_function_that_does_not_build_is_refused_with_its_values() -> None:
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"minutes": None}, "must end. Got minutes=None and candidates=None"),
+        ({"minutes": None}, "must end. Got minutes, candidates and run_epochs of None"),
         ({"minutes": 0}, "minutes must be at least 0. Got 0"),
         ({"candidates": 0}, "candidates must be at least 1. Got 0"),
         ({"seeds": 5}, "seeds must be at least 6. Got 5"),

@@ -35,9 +35,14 @@ def tune(
     ] = "cocktail",
     minutes: Annotated[
         float | None,
-        typer.Option(help="How long is searched; the plain network's rate as long again. 10 unless --candidates."),
+        typer.Option(
+            help="How long is searched; the plain network's rate as long again. 10 unless another end is told."
+        ),
     ] = None,
     candidates: Annotated[int | None, typer.Option(help="How many candidates are tried; repeats to the digit.")] = None,
+    run_epochs: Annotated[
+        int | None, typer.Option(help="How many epochs all candidates train together, at the most.")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="The most passes over the training rows.")] = 54,
     batch_size: Annotated[
         int | None, typer.Option(help="Rows of a batch of recipes that have no own; found from the rows by default.")
@@ -74,8 +79,9 @@ def tune(
     result = search(
         data,
         space=space,
-        minutes=10.0 if minutes is None and candidates is None else minutes,
+        minutes=10.0 if minutes is None and candidates is None and run_epochs is None else minutes,
         candidates=candidates,
+        run_epochs=run_epochs,
         epochs=epochs,
         batch_size=batch_size,
         metric=metric,

@@ -3,6 +3,9 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from kohort.cohort.order import Going, Rungs
 from kohort.tuner.objective import Objective, best_epoch
@@ -31,13 +34,14 @@ class Halving:
         objective: What they are compared by: the best smoothed epoch so far.
         after: The rungs, in epochs.
         factor: Of how many one goes on.
-        seen: The scores that have come to each rung, the candidates' of earlier rounds included.
+        seen: For each rung the scores that have come to it, by candidate, those of earlier rounds included. A candidate
+            that comes again, since memory did not suffice for its cohort, counts once.
     """
 
     objective: Objective
     after: tuple[int, ...]
     factor: int = 3
-    seen: dict[int, list[float]] = field(default_factory=dict)
+    seen: dict[int, dict[Any, float]] = field(default_factory=dict)
 
     @property
     def rungs(self) -> Rungs | None:
@@ -56,17 +60,16 @@ class Halving:
             epochs: The rung.
             scores: What each has reached.
         """
-        seen = self.seen.setdefault(epochs, [])
-        seen += scores.values()
+        seen = self.seen.setdefault(epochs, {})
+        seen |= scores
         most = max(1, len(seen) // self.factor)
-        least = sorted(seen, reverse=True)[most - 1]
+        least = sorted(seen.values(), reverse=True)[most - 1]
         if math.isinf(least):
             return []
         return [member for member, score in scores.items() if score >= least]
 
-    def remember(self, curve: Sequence[float]) -> None:
-        """Notes a candidate of an earlier round, from its curve."""
+    def remember(self, candidate: int, curve: Sequence[float]) -> None:
+        """Notes a candidate of an earlier process, by its number and its curve of the objective."""
         for epochs in self.after:
             if len(curve) >= epochs:
-                reached = self.objective.curve({self.objective.log: list(curve[:epochs])})
-                self.seen.setdefault(epochs, []).append(best_epoch(reached)[0])
+                self.seen.setdefault(epochs, {})[candidate] = best_epoch(np.asarray(curve[:epochs]))[0]

@@ -28,20 +28,26 @@ class Budget:
     Attributes:
         minutes: Of wall-clock time, compiling included.
         candidates: How many are tried.
+        epochs: How many epochs they train together.
     """
 
     minutes: float | None = None
     candidates: int | None = None
+    epochs: int | None = None
 
-    def next_round(self, tried: int, new: int, seconds: float) -> int:
+    def next_round(self, tried: int, epochs: int, new: int, seconds: float) -> int:
         """How many candidates the next round has; 0: the search ends.
 
         Args:
             tried: Candidates so far.
-            new: Those of this process, which took the seconds.
+            epochs: Which they have trained together.
+            new: Candidates of this process, which took the seconds.
             seconds: Since the search began in this process.
         """
         left = ROUND if self.candidates is None else min(ROUND, max(0, self.candidates - tried))
+        if self.epochs is not None:
+            pace = epochs / tried if tried else 1.0
+            left = min(left, max(0, int((self.epochs - epochs) / pace)))
         if self.minutes is not None and new:
             left = min(left, max(0, int((60.0 * self.minutes - seconds) * new / seconds)))
         return left
@@ -111,10 +117,15 @@ def search(
         if sampler.repeats:
             sampler.ask(len(line), number)
         for tried in line:
-            judge.remember(tried.curve)
+            judge.remember(tried.number, tried.curve)
             if sampler.repeats:
                 sampler.tell(tried.number, tried.curve, tried.score, tried.finished)
-    while size := budget.next_round(len(own.tried), len(own.tried) - before, time.perf_counter() - started):
+    while size := budget.next_round(
+        len(own.tried),
+        sum(len(candidate.curve) for candidate in own.tried),
+        len(own.tried) - before,
+        time.perf_counter() - started,
+    ):
         asked = sampler.ask(size, len(own.rounds))
         tried = _round(setting, space, chosen, asked, len(own.rounds), judge)
         for candidate in tried:

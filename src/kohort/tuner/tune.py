@@ -41,6 +41,7 @@ def tune(
     space: str | Searchable | Callable[[Any], Any] = "cocktail",
     minutes: float | None = 10.0,
     candidates: int | None = None,
+    run_epochs: int | None = None,
     epochs: int = 54,
     batch_size: int | None = None,
     metric: str | None = None,
@@ -71,6 +72,7 @@ def tune(
         minutes: When the search ends, in minutes of wall-clock time; None: only `candidates` says so. The search for
             the plain network may take as long again, the final comparison comes after them.
         candidates: When the search ends, in candidates.
+        run_epochs: When the search ends, in epochs that all candidates train together.
         epochs: The most passes over the training rows of a candidate. 54 has rungs at 6 and 18.
         batch_size: Rows of a batch of recipes that have no own; it decides the sizes of the parts. By default 128, of
             fewer than 2,500 rows 32.
@@ -95,8 +97,8 @@ def tune(
     """
     check_backend()
     started = time.perf_counter()
-    if minutes is None and candidates is None:
-        raise DataError("a search must end. Got minutes=None and candidates=None. Pass one of them.")
+    if minutes is None and candidates is None and run_epochs is None:
+        raise DataError("a search must end. Got minutes, candidates and run_epochs of None. Pass one of them.")
     for name, value, least in (
         ("minutes", minutes, 0.0),
         ("candidates", candidates, 1),
@@ -117,7 +119,7 @@ def tune(
         for name, (own, choose) in asked.items():
             identity = _identity(setting, own, structures, halving)
             journal = Journal(None if place is None else place / f"search-{name}.jsonl", identity)
-            budget = Budget(candidates=1) if own is defaults else Budget(minutes, candidates)
+            budget = Budget(candidates=1) if own is defaults else Budget(minutes, candidates, run_epochs)
             ended = search(setting, own, budget, structures=structures, halving=halving, study=choose, journal=journal)
             sides[name] = Side(ended, final_of(setting, ended), epochs)
             if not sides[name].final.finalists:
