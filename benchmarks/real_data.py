@@ -36,9 +36,10 @@ def provenance(*packages: str) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             continue
     cores = len(os.sched_getaffinity(0))
+    asked = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]  # no path of this machine
     return {
         "date": date.today().isoformat(),
         "machine": f"{cores} cores, {platform.machine()}, Python {platform.python_version()}",
         "versions": versions,
-        "command": " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+        "command": " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *asked]),
     }
