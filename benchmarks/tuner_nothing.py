@@ -14,12 +14,11 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import kohort
+from benchmarks.real_data import provenance
 
 import keras  # isort: skip
 from keras import layers
@@ -91,8 +90,7 @@ def main() -> None:
     asked = parser.parse_args()
     each = {"inert": of_inert(asked.repeats, asked.candidates), "enough": of_enough(32)}
     told = {
-        "date": date.today().isoformat(),
-        "versions": {name: metadata.version(name) for name in ("kohort", "keras", "jax", "optuna")},
+        **provenance(),
         **{name: counted(found) for name, found in each.items()},
         "each": each,
     }

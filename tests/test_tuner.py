@@ -17,6 +17,7 @@ from kohort.cohort.kept_programs import forget
 from kohort.data.dataset import Dataset
 from kohort.errors import DataError, RecipeError, StudyError
 from kohort.recipes.grammar import parse
+from kohort.tuner.builder import BuilderSpace
 from kohort.tuner.cocktail import baseline, cocktail
 from kohort.tuner.ensemble import greedy
 from kohort.tuner.halving import Halving, rungs_of
@@ -129,6 +130,24 @@ def test_every_recipe_of_a_cocktail_can_be_written(space: Space) -> None:
             parse(text)
 
 
+def test_what_acts_at_the_end_is_planned_for_all_epochs() -> None:
+    space = Space("ends", {"end": ("", "swa=0.5", "constant", "cosine")}, (Knob("adam", "rate", 1e-3, 1e-1),))
+    planned = {own: space.is_planned({"structure": own, "adam rate": 0.01}) for own in space.choices["end"]}
+    assert planned == {"": False, "swa=0.5": True, "constant": False, "cosine": True}
+
+
+def test_a_builders_journal_is_of_its_code() -> None:
+    def one(hp: Any) -> Any:
+        return hp.Float("rate", 0.0, 1.0)
+
+    def other(hp: Any) -> Any:
+        return hp.Float("rate", 0.0, 2.0)
+
+    other.__name__ = "one"
+    assert repr(BuilderSpace(one)) != repr(BuilderSpace(other))
+    assert repr(BuilderSpace(one)) != repr(BuilderSpace(one, defaults=True))
+
+
 def test_strengths_that_are_off_change_nothing() -> None:
     x = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
     for layer in (layers.Dropout(OFF["dropout"]), layers.GaussianDropout(OFF["gaussiandropout"])):
@@ -162,6 +181,8 @@ def test_a_space_may_be_written() -> None:
         ("adamw:rate=0.1..0.2 + maxnorm=1..3?", "no strength of 'maxnorm' does nothing"),
         ("dropout=0.1..0.2|none", "alternatives must have no ranges"),
         ("batchnorm=1..2", "takes no strength"),
+        ("dropout=0.1..0.5 + earlystopping|none", "must leave out 'earlystopping': after how many epochs"),
+        ("dropout=0.1..0.5 + epochs=3|epochs=9", "must leave out 'epochs'"),
     ],
 )
 def test_a_space_that_cannot_be_is_refused(text: str, error: str) -> None:
@@ -478,6 +499,8 @@ def test_a_function_that_does_not_build_is_refused_with_its_values() -> None:
         ({"minutes": 0}, "minutes must be at least 0. Got 0"),
         ({"candidates": 0}, "candidates must be at least 1. Got 0"),
         ({"seeds": 5}, "seeds must be at least 6. Got 5"),
+        ({"run_epochs": 0}, "run_epochs must be at least 1. Got 0"),
+        ({"structures": 0}, "structures must be at least 1. Got 0"),
         ({"metric": "auc"}, "goes by one of"),
         ({"space": "cocktial"}, "no recipe is called 'cocktial'|must leave something"),
     ],

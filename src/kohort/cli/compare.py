@@ -9,26 +9,18 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from kohort.cli.given import data_of, network_of
+from kohort.cli.given import Drop, Given, Group, Target, Task, Time, data_of, network_of
 from kohort.cli.printing import finite, print_table
 from kohort.errors import DataError
 
 
 def compare(
-    dataset: Annotated[
-        str, typer.Argument(help="A CSV, TSV, Parquet or .npz file, a folder of images by class, or a dataset by name.")
-    ],
-    target: Annotated[str | None, typer.Option(help="Of a file: the column to learn; the last by default.")] = None,
-    task: Annotated[
-        str | None, typer.Option(help="Of a file: classification or regression; found from the target by default.")
-    ] = None,
-    group: Annotated[
-        str | None, typer.Option(help="Of a file: a column that says which rows belong together; no group is cut.")
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Of a file: a column that says when a row was; the latest rows are the test.")
-    ] = None,
-    drop: Annotated[str, typer.Option(help="Of a file: columns to leave out, separated by commas.")] = "",
+    dataset: Given,
+    target: Target = None,
+    task: Task = None,
+    group: Group = None,
+    time: Time = None,
+    drop: Drop = "",
     separator: Annotated[
         str | None, typer.Option(help="Of a text file: what parts the cells; found by default.")
     ] = None,

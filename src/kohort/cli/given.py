@@ -2,9 +2,26 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from kohort.errors import DataError
+
+Given = Annotated[
+    str, typer.Argument(help="A CSV, TSV, Parquet or .npz file, a folder of images by class, or a dataset by name.")
+]
+Target = Annotated[str | None, typer.Option(help="Of a file: the column to learn; the last by default.")]
+Task = Annotated[
+    str | None, typer.Option(help="Of a file: classification or regression; found from the target by default.")
+]
+Group = Annotated[
+    str | None, typer.Option(help="Of a file: a column that says which rows belong together; no group is cut.")
+]
+Time = Annotated[
+    str | None, typer.Option(help="Of a file: a column that says when a row was; the latest rows are the test.")
+]
+Drop = Annotated[str, typer.Option(help="Of a file: columns to leave out, separated by commas.")]
 
 
 def data_of(dataset: str, of_a_file: dict[str, Any]) -> Any:

@@ -7,25 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from kohort.cli.given import data_of, network_of
+from kohort.cli.given import Drop, Given, Group, Target, Task, Time, data_of, network_of
 from kohort.cli.printing import finite
 
 
 def tune(
-    dataset: Annotated[
-        str, typer.Argument(help="A CSV, TSV, Parquet or .npz file, a folder of images by class, or a dataset by name.")
-    ],
-    target: Annotated[str | None, typer.Option(help="Of a file: the column to learn; the last by default.")] = None,
-    task: Annotated[
-        str | None, typer.Option(help="Of a file: classification or regression; found from the target by default.")
-    ] = None,
-    group: Annotated[
-        str | None, typer.Option(help="Of a file: a column that says which rows belong together; no group is cut.")
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Of a file: a column that says when a row was; the latest rows are the test.")
-    ] = None,
-    drop: Annotated[str, typer.Option(help="Of a file: columns to leave out, separated by commas.")] = "",
+    dataset: Given,
+    target: Target = None,
+    task: Task = None,
+    group: Group = None,
+    time: Time = None,
+    drop: Drop = "",
     space: Annotated[
         str,
         typer.Option(
@@ -73,7 +65,7 @@ def tune(
 
     check_backend()
     of_a_file = {"target": target, "task": task, "group": group, "time": time, "drop": drop}
-    data = data_of(dataset, of_a_file | {"separator": None, "encoding": None})
+    data = data_of(dataset, {**of_a_file, "separator": None, "encoding": None})
     from kohort.tuner.tune import tune as search
 
     result = search(

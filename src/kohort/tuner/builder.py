@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from kohort.errors import KohortError, RecipeError
+from kohort.recipes.definition import code_of
 from kohort.recipes.recipe import Recipe
 from kohort.tuner.setting import Setting
 from kohort.tuner.space import Trial, Values
@@ -119,7 +120,7 @@ class BuilderSpace:
         self.name = getattr(build, "__name__", "build")
 
     def __repr__(self) -> str:
-        return f"{self.name}{' with its defaults' if self.defaults else ''}"
+        return f"{self.name} {code_of(self.build)}{' with its defaults' if self.defaults else ''}"
 
     def structures(self, count: int, seed: int) -> tuple[str, ...]:
         """None: what is a structure is found when candidates are trained together."""

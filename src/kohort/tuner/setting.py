@@ -1,6 +1,6 @@
 """What the candidates of a search train on, and how they are trained."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -120,11 +120,3 @@ class Setting:
         if recipe.name not in self._alongside:
             self._alongside[recipe.name] = trace_alone(recipe, self.seed, request)
         return self._alongside[recipe.name]
-
-
-def validation_scores(runs: Mapping[tuple[str, int], Run], objective: Objective) -> dict[str, np.ndarray]:
-    """Recipe -> its curves of the objective, of shape (seeds, epochs)."""
-    found: dict[str, list[np.ndarray]] = {}
-    for (name, _), run in runs.items():
-        found.setdefault(name, []).append(objective.curve(run.history))
-    return {name: np.stack(curves) for name, curves in found.items()}

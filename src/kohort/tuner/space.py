@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from kohort.errors import RecipeError
 from kohort.recipes.as_code import as_code
 from kohort.recipes.compose import recipes_for
 from kohort.recipes.grammar import parse, technique_named
@@ -147,11 +148,24 @@ class Space:
         choices: Structural choices: name -> the options, each a part of a recipe (`"batchnorm"`, `"width=256+depth=3"`,
             `""` for nothing); the first of each make the plain structure.
         knobs: Strengths.
+
+    Raises:
+        RecipeError: An option is no recipe, or decides when training ends.
     """
 
     name: str
     choices: Mapping[str, tuple[str, ...]]
     knobs: tuple[Knob, ...]
+
+    def __post_init__(self) -> None:
+        options = [parse(option) for own in self.choices.values() for option in own if option]
+        names = {part.technique.name for own in options for part in own.parts} | {own.technique for own in self.knobs}
+        for name in CHOSEN_BY_THE_SEARCH:
+            if name in names:
+                raise RecipeError(
+                    f"space {self.name!r} must leave out {name!r}: after how many epochs a recipe ends is chosen from "
+                    "its validation curve."
+                )
 
     def structures(self, count: int, seed: int) -> tuple[str, ...]:
         """Some of all combinations of options, as recipes without strengths; the plain one is the first.
@@ -233,9 +247,10 @@ class Space:
         return recipes_for(texts, setting.problem, setting.network, setting.objective.logged)
 
     def is_planned(self, values: Values) -> bool:
-        """Whether the learning rate follows a schedule, which is planned for all epochs."""
-        parts = parse(self.recipe(values)).parts
-        return any(part.technique.group == "schedule" and part.technique.name != "constant" for part in parts)
+        """Whether the recipe is planned for all epochs, by a schedule or by what it does in the last of them."""
+        techniques = [part.technique for part in parse(self.recipe(values)).parts]
+        schedules = {own.name for own in techniques if own.group == "schedule"} - {"constant"}
+        return bool(schedules) or any(own.name in AT_THE_END for own in techniques)
 
     def code(self, text: str, setting: Setting) -> str:
         """A recipe as a script that runs with Keras alone."""
@@ -256,6 +271,12 @@ class Space:
             + [technique + "".join(numbers) for technique, numbers in by_technique.items()]
         )
 
+
+CHOSEN_BY_THE_SEARCH = ("epochs", "earlystopping")
+"""Techniques that decide when training ends."""
+
+AT_THE_END = ("swa", "reestimate")
+"""Techniques that act in the last epochs."""
 
 SIZES = ("size", "batch")
 """Choices of which there is always one: they are no technique that could be left out."""

@@ -13,6 +13,7 @@ import optuna
 from kohort.data.dataset import Dataset
 from kohort.errors import DataError
 from kohort.progress import Listener, silent
+from kohort.recipes.definition import code_of
 from kohort.runtime import check_backend
 from kohort.terminal import Display
 from kohort.tuner.builder import BuilderSpace
@@ -102,6 +103,9 @@ def tune(
     for name, value, least in (
         ("minutes", minutes, 0.0),
         ("candidates", candidates, 1),
+        ("run_epochs", run_epochs, 1),
+        ("epochs", epochs, 1),
+        ("structures", structures, 1),
         ("seeds", seeds, FEWEST_SEEDS),
     ):
         if value is not None and not value >= (least or 1e-9):
@@ -153,7 +157,7 @@ def _identity(setting: Setting, space: Searchable, structures: int, halving: boo
         "epochs": setting.epochs,
         "batch_size": setting.batch_size,
         "metric": setting.objective.metric,
-        "network": repr(setting.network) if isinstance(setting.network, str) else setting.network.__name__,
+        "network": setting.network if isinstance(setting.network, str) else code_of(setting.network),
         **{package: metadata.version(package) for package in ("kohort", "keras", "jax", "numpy", "optuna")},
     }
 

@@ -1,7 +1,7 @@
 """Spaces that are written as recipes are, with ranges instead of numbers."""
 
 from kohort.errors import RecipeError
-from kohort.recipes.grammar import parse, technique_named
+from kohort.recipes.grammar import technique_named
 from kohort.tuner.space import OFF, Knob, Space
 
 
@@ -31,8 +31,6 @@ def written_space(text: str) -> Space:
         if ".." in part:
             raise RecipeError(f"space {text!r}: alternatives must have no ranges. Got {part!r}. Write one of them.")
         cleaned = tuple("" if own == "none" else own.replace(" ", "") for own in options)
-        for own in filter(None, cleaned):
-            parse(own)
         choices[part] = ("", *cleaned) if may_be_off and "" not in cleaned else cleaned
     if not knobs and all(len(options) == 1 for options in choices.values()):
         raise RecipeError(f"space {text!r} must leave something to choose. Write a range, as in 'dropout=0.1..0.6'.")
