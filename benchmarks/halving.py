@@ -48,7 +48,7 @@ def trained(dataset: Dataset, draw: str, candidates: int, epochs: int) -> tuple[
     if draw == "evenly":
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
-    space = cocktail(dataset.task, rows=setting.rows[0])
+    space = cocktail(dataset.task, rows=setting.rows[0], balanced=True)
     return setting, search(setting, space, Budget(candidates=candidates), halving=False, study=study).tried
 
 

@@ -1,11 +1,11 @@
 """Balanced accuracy of `kohort tune` beside other classifiers of tables, after so many minutes of search each.
 
-python -m benchmarks.tuner_quality --data FOLDER --folder RESULTS [--sets …] [--methods …] [--minutes 2] [--seeds 10]
-python -m benchmarks.tuner_quality --folder RESULTS --table
+python -m benchmarks.tuner_quality --data FOLDER [--sets …] [--methods …] [--minutes 2] [--seeds 10]
+python -m benchmarks.tuner_quality --table
 
-FOLDER holds NAME.npz with X_num, X_cat and y, which are not part of Kohort. RESULTS gets a JSON file for each set and
-method; those that are there are not made again, so the benchmark can be stopped and goes on. --table prints a Markdown
-table of what there is, and writes it between the markers of docs/tuner.md where that has them.
+FOLDER holds NAME.npz with X_num, X_cat and y, which are not part of Kohort. A folder of results gets a JSON file for
+each set and method; those that are there are not made again, so the benchmark can be stopped and goes on. --table
+prints a Markdown table of what there is, and writes it between the markers of docs/tuner.md where that has them.
 
 Test rows are drawn once, as everywhere in Kohort. Every method searches on the same training and validation rows (the
 cut of seed 10,000) by balanced accuracy on the validation rows, and what it chooses is trained again under fresh seeds,
@@ -14,8 +14,9 @@ the minutes; finalists and the final comparison come after them, as the peers' f
 the search's own networks, so there is one. A round or trial that has begun ends, so seconds are told beside. kc1 and
 blood_transfusion have many rows twice, which may be in both training and test; all methods alike.
 
-No method weights classes unless its name says so: there Optuna also chooses whether all classes weigh the same.
-Searches are seeded but end by the clock, so their length depends on the machine.
+Kohort's searches choose how much the classes weigh in the loss, those of Optuna whether they weigh the same. At their
+defaults methods do not weight classes. Searches are seeded but end by the clock, so their length depends on the
+machine.
 """
 
 import argparse
@@ -46,11 +47,12 @@ from kohort.tuner.tune import SEARCH_SEED
 PAGE = Path(__file__).parents[1] / "docs" / "tuner.md"
 SETS = ("credit_g", "kc1", "blood_transfusion", "car", "kr_vs_kp", "adult", "shuttle")
 METRIC = "balanced_accuracy"
-TUNED, WEIGHTED = ", tuned", ", tuned with class weights"
+TUNED = ", tuned"
 METHODS = (
     "Kohort",
-    *(f"{name}{how}" for name, own in PEERS.items() for how in ("", TUNED, WEIGHTED) if own.space or not how),
+    *(f"{name}{how}" for name, own in PEERS.items() for how in ("", TUNED) if own.space or not how),
 )
+RESULTS = Path(__file__).parent / "results" / "tuner_quality"
 
 
 def searched_by_kohort(dataset: Dataset, minutes: float, seeds: int, batch_size: int) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def searched_by_optuna(dataset: Dataset, method: str, minutes: float, seeds: int
 
         def objective(trial: optuna.Trial) -> float:
             chosen = space(trial)
-            balanced = WEIGHTED.endswith(how[0]) and trial.suggest_categorical("class weights", (False, True))
+            balanced = trial.suggest_categorical("class weights", (False, True))
             trial.set_user_attr("options", chosen)
             return score(Fit(dataset, own, 0, chosen, balanced), own.validation)
 
@@ -96,7 +98,7 @@ def searched_by_optuna(dataset: Dataset, method: str, minutes: float, seeds: int
         started = time.perf_counter()
         study.optimize(objective, timeout=60.0 * minutes)
         options = study.best_trial.user_attrs["options"]
-        weighted = study.best_params.get("class weights", False)
+        weighted = study.best_params["class weights"]
         told = {"candidates": len(study.trials), "seconds": round(time.perf_counter() - started, 1)}
         found = {method: told | {"validation": study.best_value, "chosen": study.best_params}}
 
@@ -152,8 +154,7 @@ def markdown(folder: Path) -> str:
             tried.setdefault(row, []).extend([result["search"][row]["candidates"]] if row in result["search"] else [])
     names = [name for name in SETS if any(name in own for own in scores.values())]
     best = {name: max(np.mean(own[name]) for own in scores.values() if name in own) for name in names}
-    alike = ranks([row for row in scores if not row.endswith(WEIGHTED)], scores)
-    every = ranks(list(scores), scores)
+    ranked = ranks(list(scores), scores)
 
     def cell(row: str, name: str) -> str:
         if name not in scores[row]:
@@ -163,11 +164,11 @@ def markdown(folder: Path) -> str:
         mean = f"{100 * own.mean:.1f}"
         return f"**{mean}**{half}" if own.mean == best[name] else f"{mean}{half}"
 
-    lines = [f"| | {' | '.join(names)} | rank | rank of all | candidates |", f"|{' --- |' * (len(names) + 4)}"]
-    for row in sorted(scores, key=lambda row: every.get(row, 0.0)):
-        ranked = [f"{found[row]:.1f}" if row in found else "" for found in (alike, every)]
+    lines = [f"| | {' | '.join(names)} | rank | candidates |", f"|{' --- |' * (len(names) + 3)}"]
+    for row in sorted(scores, key=lambda row: ranked.get(row, 0.0)):
+        place = f"{ranked[row]:.1f}" if row in ranked else ""
         count = f"{np.median(tried[row]):.0f}" if tried[row] else ""
-        lines.append(f"| {' | '.join([row, *(cell(row, name) for name in names), *ranked, count])} |")
+        lines.append(f"| {' | '.join([row, *(cell(row, name) for name in names), place, count])} |")
     complete = [name for name in SETS if all(name in own for own in scores.values())]
     counts = sorted({len(own) for row in scores.values() for own in row.values()} - {1})
     minutes = sorted({f"{own['minutes']:g}" for own in results})
@@ -175,8 +176,8 @@ def markdown(folder: Path) -> str:
         "",
         f"Balanced accuracy on test rows in per cent: the mean over {' or '.join(map(str, counts))} seeds ± half its "
         "95 % interval (there is one ensemble, so it has no interval), after "
-        f"{' or '.join(minutes)} minutes of search. Rank: the mean over {len(complete)} sets, 1 being the best, "
-        "the first without those that weight classes. Candidates: the median over sets.",
+        f"{' or '.join(minutes)} minutes of search. Rank: the mean over {len(complete)} sets, 1 being the best. "
+        "Candidates: the median over sets.",
         "",
     ]
     return "\n".join(lines)
@@ -185,7 +186,7 @@ def markdown(folder: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--folder", type=Path, required=True, help="where results are and go")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="where results are and go")
     parser.add_argument("--sets", default=",".join(SETS), help="separated by commas")
     parser.add_argument("--methods", default=";".join(METHODS), help="separated by semicolons")
     parser.add_argument("--minutes", type=float, default=2.0)

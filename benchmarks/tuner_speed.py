@@ -12,6 +12,10 @@ steps_per_execution 1 and 32, Optuna also in two processes on the two cores, and
 
 What a candidate costs depends on its structure: peers train `each` candidates of every structure, and their candidates
 a minute are those for Kohort's own mix of structures.
+
+Beside them stands what no program on these cores exceeds: the time of the multiplications of matrices alone, at the
+speed that NumPy's BLAS reaches on matrices of these sizes, a process on each core. For the mix it says how many times
+as many candidates as a peer could be tried at all.
 """
 
 import argparse
@@ -30,6 +34,7 @@ from kohort.data import Dataset
 
 import jax  # isort: skip - after kohort, which tells it of the cores
 
+from benchmarks.tuner_floor import MULTIPLICATIONS, multiplying
 from benchmarks.tuner_peers import Fitting, seconds_of
 from kohort.tuner.cocktail import cocktail
 from kohort.tuner.objective import objective_of
@@ -41,7 +46,8 @@ from kohort.tuner.tune import SEARCH_SEED
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "tuner_speed.json"
 ROWS, BATCH, STRUCTURES = 5000, 128, 4
-KOHORT = {"all epochs": False, "halving": True}  # name -> whether candidates leave early
+ALL_EPOCHS = "all epochs"
+KOHORT = {ALL_EPOCHS: False, "halving": True}  # name -> whether candidates leave early
 PEERS = {  # name -> job, steps of an execution, processes
     f"{job}, {steps} steps{f', {processes} processes' if processes > 1 else ''}": (job, steps, processes)
     for job, processes in (("KerasTuner", 1), ("Optuna", 1), ("Optuna", 2))
@@ -109,6 +115,8 @@ def _told(searched: Searched) -> dict[str, Any]:
 def peer(dataset: Dataset, options: argparse.Namespace) -> dict[str, Any]:
     """A peer's seconds of a candidate, by structure."""
     setting = setting_of(dataset, 2 * options.round, options.epochs)
+    if options.job == MULTIPLICATIONS:
+        return {"seconds": multiplying(setting, space_of(setting))}
     fitting = Fitting(setting, space_of(setting), options.steps)
     seconds = seconds_of(options.job, fitting, 100 * options.round + options.process, options.each)
     return {"seconds": seconds, "median accuracy": round(statistics.median(fitting.accuracies), 4)}
@@ -121,6 +129,8 @@ def in_processes(options: argparse.Namespace, turn: int, job: str, steps: int = 
     environment = {name: value for name, value in os.environ.items() if name != "JAX_NUM_CPU_DEVICES"}
     if job not in KOHORT:
         environment["JAX_NUM_CPU_DEVICES"] = "1"  # what Keras has alone
+    if job == MULTIPLICATIONS:
+        environment["OPENBLAS_NUM_THREADS"] = "1"  # there is a process for each core
     started = [
         subprocess.Popen(
             [*command, f"--steps={steps}", f"--process={number}"],
@@ -141,8 +151,20 @@ def at_mix(seconds: dict[str, float], mix: dict[str, int]) -> float:
     return 60.0 * sum(mix.values()) / sum(count * seconds[structure] for structure, count in mix.items())
 
 
-def summary(ours: dict[str, list[Any]], theirs: dict[str, list[Any]]) -> dict[str, Any]:
-    """Medians over rounds, with the least and the most."""
+def together(told: list[Any]) -> dict[str, float]:
+    """Seconds of a candidate by structure where processes side by side try some each."""
+    structures = told[0]["seconds"]
+    return {own: sum(each["seconds"][own] for each in told) / len(told) ** 2 for own in structures}
+
+
+def summary(ours: dict[str, list[Any]], theirs: dict[str, list[Any]], floor: list[dict[str, float]]) -> dict[str, Any]:
+    """Medians over rounds, with the least and the most.
+
+    Args:
+        ours: Kohort's searches by kind and round.
+        theirs: The peers' seconds by kind and round.
+        floor: The seconds of the multiplications alone by round.
+    """
     rows: dict[str, Any] = {}
     for name, rounds in ours.items():
         for kind in ("cold", "warm"):
@@ -156,6 +178,10 @@ def summary(ours: dict[str, list[Any]], theirs: dict[str, list[Any]]) -> dict[st
                 ]
                 ratios = [turn["candidates a minute"] / rate for turn, rate in zip(own, rates, strict=True)]
                 row[peers] = {"candidates a minute": _spread(rates), "times as many": _spread(ratios)}
+                if name == ALL_EPOCHS:
+                    most = [at_mix(floor[place], turn["mix"]) for place, turn in enumerate(own)]
+                    row["most"] = _spread(most)
+                    row[peers]["times at the most"] = _spread([m / rate for m, rate in zip(most, rates, strict=True)])
             rows[f"{name}, {kind}"] = row | {"programs": [turn["programs"] for turn in own]}
     return rows
 
@@ -174,7 +200,10 @@ def printed(rows: dict[str, Any]) -> str:
         line = f"{name:18}{row['candidates a minute']['median']:>9}{row['programs']!s:>14}"
         for kind in KINDS.values():
             rate, ratio = row[kind]["candidates a minute"]["median"], row[kind]["times as many"]
-            told = f"{rate}, {ratio['median']}× ({ratio['min']}–{ratio['max']})"
+            most = row[kind].get("times at the most")
+            told = f"{rate}, {ratio['median']}× ({ratio['min']}–{ratio['max']})" + (
+                f" of {most['median']}" if most else ""
+            )
             line += f"{told:>28}"
         lines.append(line)
     return "\n".join(lines)
@@ -199,24 +228,25 @@ def main() -> None:
         return
     ours: dict[str, list[Any]] = {name: [] for name in KOHORT}
     theirs: dict[str, list[Any]] = {name: [] for name in PEERS}
+    floor: list[dict[str, float]] = []
     for turn in range(options.rounds):
         for name in KOHORT:
             ours[name] += in_processes(options, turn, name)
             print(f"round {turn + 1}, Kohort, {name}: {ours[name][-1]}", file=sys.stderr)
         for name, (job, steps, processes) in PEERS.items():
             told = in_processes(options, turn, job, steps, processes)
-            seconds = {
-                structure: sum(own["seconds"][structure] for own in told) / len(told) ** 2
-                for structure in told[0]["seconds"]
-            }
-            theirs[name].append({"seconds": seconds, "median accuracy": [own["median accuracy"] for own in told]})
+            accuracies = [own["median accuracy"] for own in told]
+            theirs[name].append({"seconds": together(told), "median accuracy": accuracies})
             print(f"round {turn + 1}, {name}: {theirs[name][-1]}", file=sys.stderr)
-    rows = summary(ours, theirs)
+        cores = os.cpu_count() or 1
+        floor.append(together(in_processes(options, turn, MULTIPLICATIONS, processes=cores)))
+        print(f"round {turn + 1}, {MULTIPLICATIONS}: {floor[-1]}", file=sys.stderr)
+    rows = summary(ours, theirs, floor)
     print(printed(rows))
     given = {"rows": ROWS, "epochs": options.epochs, "candidates": options.candidates, "each": options.each}
     result = provenance("keras-tuner") | given | {"rounds": options.rounds, "summary": rows}
     if not options.dry:
-        told = result | {"kohort": ours, "peers": theirs}
+        told = result | {"kohort": ours, "peers": theirs, "multiplications": floor}
         RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 

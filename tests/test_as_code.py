@@ -24,7 +24,7 @@ from kohort.recipes.recipe import Recipe
 from kohort.recipes.techniques import TECHNIQUES
 
 SEED, BATCH, ROWS = 3, 8, 24
-CLASSES = Problem((6,), 3, "multiclass", 3, 2, rows=ROWS)
+CLASSES = Problem((6,), 3, "multiclass", 3, 2, rows=ROWS, class_rows=(10, 6, 4))
 LONGER = Problem((6,), 3, "multiclass", 3, 6, rows=ROWS)
 NUMBERS = Problem((6,), 1, "regression", 3, 2, rows=ROWS)
 IMAGES = Problem((8, 8), 3, "multiclass", 3, 2, rows=ROWS)
@@ -44,7 +44,7 @@ TOGETHER = (
     (CLASSES, "skip+batchnorm+dropout+cosine:warmup=1+adamw"),
     (CLASSES, "stochasticdepth+layernorm+l2+nesterov"),
     (CLASSES, "batchnorm+reestimate+swa=0+gradientnoise+proximal"),
-    (CLASSES, "mixup+sam+labelsmoothing+earlystopping=0"),
+    (CLASSES, "mixup+sam+labelsmoothing+classweights=0.5+earlystopping=0"),
     (CLASSES, "mcdropout:passes=3+alphadropout+maxnorm=0.5+clipping=0.1+ema"),
     (LONGER, "earlystopping=0+adam=0.02"),  # ends after the fourth epoch, with the third one's weights
     (COLOURS, "flip+shift+rotate+zoom+contrast+erasing+inputnoise+cutmix"),

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+import kohort
 from kohort.cli.app import app
 from kohort.errors import RecipeError
 from kohort.recipes.blocks import batchnorm_momentum
@@ -349,3 +350,31 @@ def test_each_row_of_the_table_of_features_trains_to_weights_of_its_own() -> Non
             gap = max(np.abs(a - b).max() for a, b in zip(own, alike, strict=True))
             same += [feature] if gap < 1e-6 else []
     assert not same
+
+
+def test_class_weights_are_those_of_fit_and_share_a_program() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(24, 8)).astype("float32"), np.repeat([0, 1, 2], [15, 6, 3]).astype("int32")
+    problem = Problem((8,), 3, "multiclass", 3, 2, class_rows=(15, 6, 3))
+    own, plain = (recipe.build for recipe in recipes_for(["classweights", "none"], problem))
+    given = {"epochs": 2, "batch_size": 8, "shuffle": False, "verbose": 0}
+
+    def weights(build: Any, **options: Any) -> np.ndarray:
+        keras.utils.set_random_seed(1)
+        model = build()
+        model.fit(x, y, **given, **options)
+        return np.concatenate([value.ravel() for value in model.get_weights()])
+
+    by_fit = weights(plain, class_weight={0: 24 / 45, 1: 24 / 18, 2: 24 / 9})  # scikit-learn's "balanced"
+    np.testing.assert_allclose(weights(own), by_fit, atol=1e-5)
+    assert np.abs(by_fit - weights(plain)).max() > 1e-3
+
+    strengths = {f"{strength:g}": f"classweights={strength:g}" for strength in (1e-9, 0.5, 1.0)}
+    built = {name: recipes_for([text], problem)[0].build for name, text in strengths.items()}
+    fitted = kohort.fit(built, x, y, epochs=2, batch_size=8, seeds=2, verbose=0)
+    assert len(fitted.cohorts) == 1
+
+
+def test_class_weights_need_the_number_of_rows() -> None:
+    with pytest.raises(RecipeError, match="'classweights' needs the number of rows of each class"):
+        recipes_for(["classweights"], DIGITS)

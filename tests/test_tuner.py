@@ -114,7 +114,39 @@ def test_a_recipe_loses_one_technique_at_a_time_and_keeps_its_size() -> None:
     assert doses["l2 strength 1e-05"] == SMALL.recipe(values)
 
 
-@pytest.mark.parametrize("space", [cocktail("binary"), cocktail("regression"), cocktail("multiclass", images=True)])
+@pytest.mark.slow
+def test_weights_of_classes_are_chosen_where_each_class_counts_alike_and_help_the_rare_one() -> None:
+    assert not any(knob.technique == "classweights" for knob in (*cocktail("binary").knobs, *baseline().knobs))
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(1200, 5)).astype(np.float32)
+    rare = (x[:, 0] + 0.7 * generator.normal(size=1200) > 1.6).astype(np.int32)  # about a tenth
+    own = Setting(
+        Dataset("rare", x, rare, ("no", "yes")), 10_000, 6, 32, objective_of("balanced_accuracy", classes=True)
+    )
+    space = baseline(balanced=True)
+    (structure,) = space.structures(1, 0)
+    weights = (None, 0.5, 1.0)
+    chosen = [
+        {"structure": structure, "adam rate": rate, "classweights strength": weight}
+        for weight in weights
+        for rate in (0.003, 0.004)
+    ]
+    recipes = space.recipes([space.searched(values) for values in chosen], own)
+    forget()
+    with Compilations() as compiled:
+        runs = own.train(recipes, [0])
+    assert compiled.names.count("jit(train_cohort)") == 1
+    (plain,) = space.recipes([space.recipe(chosen[0])], own)
+    alone = own.train([plain], [0])[plain.name, 0].history
+    off = runs[recipes[0].name, 0].history
+    np.testing.assert_allclose(off["loss"], alone["loss"], rtol=2e-4)  # weights of 1, and none
+    ends = [runs[recipe.name, 0].history["val_balanced_accuracy"][-1] for recipe in recipes]
+    assert min(ends[4:]) > max(ends[:2]) + 0.05
+
+
+@pytest.mark.parametrize(
+    "space", [cocktail("binary", balanced=True), cocktail("regression"), cocktail("multiclass", images=True)]
+)
 def test_every_recipe_of_a_cocktail_can_be_written(space: Space) -> None:
     structure = space.structures(4, 0)[-1]
     low, high = space.spanning(structure)

@@ -11,7 +11,7 @@ from kohort.recipes.techniques import TECHNIQUES
 from tests.subjects.data import CLASSES, IMAGES, LABELS, VECTORS
 from tests.subjects.subject import Subject
 
-TABLE = Problem((6,), CLASSES, "multiclass", 3, 2)
+TABLE = Problem((6,), CLASSES, "multiclass", 3, 2, class_rows=(10, 6, 4))
 PICTURES = Problem((8, 8, 2), CLASSES, "multiclass", 3, 2)
 
 

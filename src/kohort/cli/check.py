@@ -38,7 +38,8 @@ def check(
     from kohort.recipes.recipe import callbacks_of
 
     steps = -(-int(data.rows * 0.8) // batch_size)
-    problem = Problem(data.x.shape[1:], len(data.classes), "multiclass", steps, epochs)
+    counts = tuple(map(int, np.bincount(data.y)))
+    problem = Problem(data.x.shape[1:], len(data.classes), "multiclass", steps, epochs, class_rows=counts)
     asked = recipes_for([text for text in recipes.split(",") if text.strip()], problem)
     found = check_against_fit(
         {recipe.name: recipe.build for recipe in asked},

@@ -1,8 +1,10 @@
 """A network and a design -> a compiled model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from kohort.errors import RecipeError
 from kohort.parts import Resting
@@ -57,13 +59,31 @@ def compiled(network: keras.Model, design: Design, problem: Problem) -> keras.Mo
     else:
         metrics = ["accuracy"]
         loss = keras.losses.SparseCategoricalCrossentropy()
-        if design.label_smoothing:
+        if design.class_weights is not None:
+            weights = class_weights(problem.class_rows, design.class_weights)
+            loss = WeightedCrossentropy(weights, design.label_smoothing)
+        elif design.label_smoothing:
             loss = SmoothedCrossentropy(design.label_smoothing, problem.outputs)
     if design.callbacks:
         metrics.append(_plain_loss(problem))
     metrics += [make(problem) for make in design.logged]
     network.compile(optimizer=optimizer_of(design, problem), loss=loss, metrics=metrics)
     return network
+
+
+def class_weights(rows: Sequence[int], strength: float) -> list[float]:
+    """A weight for each class: the inverse of its number of rows, to a power, such that rows weigh 1 on average.
+
+    Args:
+        rows: Rows of each class.
+        strength: The power τ. At 1 all classes weigh the same together, as with scikit-learn's `"balanced"`.
+
+    >>> class_weights([30, 10], 1.0)
+    [0.6666666666666666, 2.0]
+    """
+    counts = np.asarray(rows, np.float64)
+    weights = counts**-strength
+    return (weights * counts.sum() / (weights @ counts)).tolist()
 
 
 def _plain_loss(problem: Problem) -> keras.metrics.Metric:
@@ -99,3 +119,33 @@ class SmoothedCrossentropy(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """What makes the same loss again."""
         return super().get_config() | {"label_smoothing": self.label_smoothing, "classes": self.classes}
+
+
+@keras.saving.register_keras_serializable(package="kohort")
+class WeightedCrossentropy(SmoothedCrossentropy):
+    """Cross-entropy of class numbers in which each class has a weight, with label smoothing.
+
+    `fit(class_weight=...)` weights the rows that are trained on alone; this loss weights validation rows too.
+
+    Args:
+        class_weights: A weight for each class.
+        label_smoothing: ε, in [0, 1).
+        **kwargs: Those of `keras.losses.Loss`.
+    """
+
+    def __init__(self, class_weights: Sequence[float], label_smoothing: float = 0.0, **kwargs: Any):
+        super().__init__(label_smoothing, len(class_weights), **{"name": "weighted_crossentropy", **kwargs})
+        self.class_weights = list(class_weights)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each row."""
+        losses: Any = super().call(y_true, y_pred)
+        numbers = keras.ops.cast(keras.ops.reshape(y_true, keras.ops.shape(losses)), "int32")
+        weights = keras.ops.convert_to_tensor(self.class_weights, dtype=losses.dtype)
+        return losses * keras.ops.take(weights, numbers)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the same loss again."""
+        config = super().get_config()
+        del config["classes"]
+        return config | {"class_weights": self.class_weights}

@@ -31,6 +31,7 @@ WORDS = {
 
 IN_WORDS: Mapping[Need, str] = {
     "classes": "classes to learn",
+    "counts": "the number of rows of each class, which a study knows",
     "images": "images",
     "convolutions": "a network with convolutions",
     "vectors": "rows that are plain vectors of numbers",
@@ -147,6 +148,7 @@ def recipes_for(
 def _check_needs(composition: Composition, problem: Problem, network: Network) -> None:
     has: dict[Need, bool] = {
         "classes": problem.task != "regression",
+        "counts": bool(problem.class_rows),
         "images": len(problem.inputs) > 1 and network.name != "cnn1d",
         "convolutions": network.name != "mlp",
         "widths": not network.name.startswith("cnn"),

@@ -26,6 +26,7 @@ class Problem:
         epochs: Passes over the training rows.
         embedded: The positions of the inputs that are numbers of a category, and how many categories each has.
         rows: Training rows, from which a recipe's own batch size tells its steps; None: not known.
+        class_rows: Rows of each class among those that are no test rows; none where they are not known.
     """
 
     inputs: tuple[int, ...]
@@ -35,6 +36,7 @@ class Problem:
     epochs: int
     embedded: tuple[tuple[int, int], ...] = ()
     rows: int | None = None
+    class_rows: tuple[int, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -82,6 +84,8 @@ class Design:
         sharpness: Makes of the network one that trains by the gradient at another place.
         resting: For how many epochs at the end the weights rest, while statistics of normalisations are found.
         label_smoothing: The share of the target that all classes get alike.
+        class_weights: The power of the inverse number of a class's rows by which they weigh in the loss; None: no
+            weights.
         callbacks: Make the callbacks of a run.
         batch_size: Rows of a batch; None: as many as the study says.
         epochs: Passes over the training rows; None: as many as the study says.
@@ -99,6 +103,7 @@ class Design:
     sharpness: Callable[[keras.Model], keras.Model] | None = None
     resting: int = 0
     label_smoothing: float = 0.0
+    class_weights: float | None = None
     callbacks: tuple[Callable[[Problem], keras.callbacks.Callback], ...] = ()
     batch_size: int | None = None
     epochs: int | None = None

@@ -20,9 +20,9 @@ Group = Literal[
     "network",
 ]
 
-Need = Literal["classes", "images", "convolutions", "vectors", "widths"]
-"""What a technique needs: a classification, images, a network with convolutions, rows that are plain vectors, hidden
-layers with a number of units."""
+Need = Literal["classes", "counts", "images", "convolutions", "vectors", "widths"]
+"""What a technique needs: a classification, the number of rows of each class, images, a network with convolutions, rows
+that are plain vectors, hidden layers with a number of units."""
 
 Values = Mapping[str, float]
 """A technique's numbers by name, all of them."""

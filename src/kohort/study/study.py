@@ -21,7 +21,6 @@ from kohort.notebook import table_html
 from kohort.progress import Listener, Stage, all_of, silent
 from kohort.recipes.compose import network_for, recipes_for
 from kohort.recipes.definition import code_of, definition_of, source_of
-from kohort.recipes.design import Problem
 from kohort.recipes.grammar import parse
 from kohort.recipes.metrics import metric_of
 from kohort.recipes.recipe import as_recipes
@@ -34,6 +33,7 @@ from kohort.store.folder import StudyFolder, Weights
 from kohort.store.identity import Identity
 from kohort.study.plan import Plan
 from kohort.study.predicting import Predictor
+from kohort.study.problem import problem_of
 from kohort.study.result import StudyResult
 from kohort.study.rounds import Key, Rounds
 from kohort.terminal import Display
@@ -118,20 +118,19 @@ class Study:
             seeds = self.looks.seeds[0]
         self.dataset = dataset
         rows = parts(dataset, batch_size)
+        first = split(dataset, 0, batch_size)
+        dataset.targets(first.train)  # refused here rather than when a folder has been made
         metric = USUAL_METRIC[dataset.task] if metric is None else metric
         if isinstance(recipes, Mapping):
             self.recipes, _ = as_recipes(recipes)
             described = "the user's own builders"
             code = ""
         else:
-            steps = -(-rows[0] // batch_size)
-            problem = Problem(dataset.shape, dataset.outputs, dataset.task, steps, epochs, dataset.embedded, rows[0])
+            problem = problem_of(dataset, batch_size, epochs, first)
             self.recipes = recipes_for(recipes, problem, network)
             described = network_for(problem, network).words
             code = code_of(network) if callable(network) else ""
         names = tuple(recipe.name for recipe in self.recipes)
-        first = split(dataset, 0, batch_size)
-        dataset.targets(first.train)  # refused here rather than when a folder has been made
         self.remarks = (*dataset.remarks, *_copies(dataset, first), *_few_groups(dataset, first))
         self.measure = measure(metric_of(metric, dataset.outputs), dataset.y, dataset.outputs)
         self.plan = Plan(

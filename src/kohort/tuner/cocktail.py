@@ -17,9 +17,10 @@ _STRENGTHS = (
     Knob("inputnoise", "spread", 0.01, 0.5, off=OFF["inputnoise"]),
 )
 _OF_CLASSES = (Knob("labelsmoothing", "strength", 0.01, 0.3, off=OFF["labelsmoothing"]),)
+_BALANCED = (Knob("classweights", "strength", 0.25, 1.0, log=False, off=OFF["classweights"]),)
 
 
-def cocktail(task: str, *, images: bool = False, rows: int = 10_000) -> Space:
+def cocktail(task: str, *, images: bool = False, rows: int = 10_000, balanced: bool = False) -> Space:
     """The catalogue's techniques with their domains, for a task.
 
     What is chosen is what Kadra et al. (2021, Well-tuned simple nets excel on tabular datasets, table 1) choose among,
@@ -30,8 +31,10 @@ def cocktail(task: str, *, images: bool = False, rows: int = 10_000) -> Space:
         task: `"binary"`, `"multiclass"` or `"regression"`.
         images: Whether rows are images, for convolutions.
         rows: Training rows, of which large batches need many.
+        balanced: Whether each class is to count alike, however rare; then weights of classes are chosen too.
     """
     knobs = _STRENGTHS if task == "regression" else (*_STRENGTHS, *_OF_CLASSES)
+    knobs = (*knobs, *_BALANCED) if balanced else knobs
     norm = ("", "batchnorm", "layernorm")
     mixed = {} if task == "regression" else {"mixing": ("", "mixup=0.2")}
     averaged = {"averaging": ("", "ema=0.99")}
@@ -48,7 +51,14 @@ def cocktail(task: str, *, images: bool = False, rows: int = 10_000) -> Space:
     )
 
 
-def baseline(*, images: bool = False) -> Space:
-    """A plain network of which only the learning rate is chosen, and with it the number of epochs."""
+def baseline(*, images: bool = False, balanced: bool = False) -> Space:
+    """A plain network of which only the learning rate is chosen, and with it the number of epochs.
+
+    Args:
+        images: Whether rows are images.
+        balanced: Whether each class is to count alike: weights of classes are then chosen for it too. They fit the loss
+            to what is asked for, and do not regularise.
+    """
     size: dict[str, tuple[str, ...]] = {} if images else {"size": ("width=128+depth=2",)}
-    return Space("baseline", size, (Knob("adam", "rate", 3e-4, 3e-2),))
+    weights = _BALANCED if balanced else ()
+    return Space("baseline", size, (Knob("adam", "rate", 3e-4, 3e-2), *weights))

@@ -38,6 +38,11 @@ class Objective:
         bad = ~np.isfinite(values) | ~np.isfinite(losses)
         return np.where(np.maximum.accumulate(bad), -np.inf, values)
 
+    @property
+    def balanced(self) -> bool:
+        """Whether each class counts alike, however rare it is."""
+        return self.metric == "balanced_accuracy"
+
     def in_units(self, score: float) -> float:
         """A score as the metric has it."""
         return score if self.greater_is_better else -score

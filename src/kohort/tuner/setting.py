@@ -17,6 +17,7 @@ from kohort.recipes.design import Problem
 from kohort.recipes.recipe import Recipe
 from kohort.run import Run
 from kohort.study.material import Material, material_of
+from kohort.study.problem import problem_of
 from kohort.training import Cohort, Request, fit_members, trace_alone
 from kohort.tuner.objective import Objective
 
@@ -54,12 +55,10 @@ class Setting:
         """The rows, cut."""
         return material_of(self.dataset, (self.seed,), self.batch_size)
 
-    @property
+    @cached_property
     def problem(self) -> Problem:
         """What networks are for."""
-        own, rows = self.dataset, self.rows[0]
-        steps = -(-rows // self.batch_size)
-        return Problem(own.shape, own.outputs, own.task, steps, self.epochs, own.embedded, rows)
+        return problem_of(self.dataset, self.batch_size, self.epochs, self.material.splits[0])
 
     def train(
         self,

@@ -23,6 +23,7 @@ OFF = {
     "gaussiannoise": 1e-9,
     "inputnoise": 1e-9,
     "labelsmoothing": 1e-9,
+    "classweights": 1e-9,
 }
 """Strengths at which a technique does nothing, to rounding, and is the same compiled program as at any other. Zero is
 another program, since Keras asks in Python whether there is a strength; at a dropout rate of 1e-9 float32 keeps every

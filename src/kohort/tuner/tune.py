@@ -118,7 +118,8 @@ def tune(
         setting = Setting(dataset, SEARCH_SEED + seed, epochs, size, objective, network, heard)
         looked = _space(space, setting, images)
         defaults = BuilderSpace(looked.build, defaults=True) if isinstance(looked, BuilderSpace) else None
-        asked = {"space": (looked, study), "plain": (defaults or baseline(images=images), None)}
+        plain_space = defaults or baseline(images=images, balanced=objective.balanced)
+        asked = {"space": (looked, study), "plain": (plain_space, None)}
         sides: dict[str, Side] = {}
         for name, (own, choose) in asked.items():
             identity = _identity(setting, own, structures, halving)
@@ -142,8 +143,9 @@ def _space(asked: str | Searchable | Callable[[Any], Any], setting: Setting, ima
     if not isinstance(asked, str):
         return asked
     if asked == "cocktail":
-        return cocktail(setting.dataset.task, images=images, rows=setting.rows[0])
-    return baseline(images=images) if asked == "baseline" else written_space(asked)
+        balanced = setting.objective.balanced
+        return cocktail(setting.dataset.task, images=images, rows=setting.rows[0], balanced=balanced)
+    return baseline(images=images, balanced=setting.objective.balanced) if asked == "baseline" else written_space(asked)
 
 
 def _identity(setting: Setting, space: Searchable, structures: int, halving: bool) -> Mapping[str, Any]:

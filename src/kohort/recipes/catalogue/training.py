@@ -40,6 +40,10 @@ def _label_smoothing(design: Design, values: Values) -> Design:
     return replace(design, label_smoothing=values["strength"])
 
 
+def _class_weights(design: Design, values: Values) -> Design:
+    return replace(design, class_weights=values["strength"])
+
+
 def _clipping(design: Design, values: Values) -> Design:
     return design.with_options(global_clipnorm=values["norm"])
 
@@ -131,6 +135,16 @@ TRAINING = (
         _label_smoothing,
         (Parameter("strength", "ε", 0.1, Domain(0.0, 1.0), (0.05, 0.1, 0.2)),),
         ("classes",),
+    ),
+    Technique(
+        "classweights",
+        "training",
+        "rows weigh in the loss by a power τ of the inverse number of their class's rows; at 1 all classes weigh the "
+        "same",
+        "King & Zeng 2001",
+        _class_weights,
+        (Parameter("strength", "τ", 1.0, Domain(0.0, 1.0, with_high=True), (0.25, 0.5, 1.0)),),
+        ("classes", "counts"),
     ),
     Technique(
         "clipping",
