@@ -35,7 +35,21 @@ def test_help_is_instant_and_names_the_commands() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["compare", "verdict", "recipes", "check", "doctor", "studies", "show", "report", "export", "dashboard", "lab"],
+    [
+        "compare",
+        "verdict",
+        "recipes",
+        "check",
+        "doctor",
+        "studies",
+        "show",
+        "report",
+        "export",
+        "card",
+        "track",
+        "dashboard",
+        "lab",
+    ],
 )
 def test_every_command_has_help_with_an_example(command: str) -> None:
     done = kohort_(command, "--help")

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from kohort.data import Column, Dataset, duplicates_across, load, split
-from kohort.data.columns import inputs
+from kohort.data.encoding import inputs
 from kohort.data.splitting import parts
 from kohort.errors import DataError
 

@@ -17,8 +17,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from kohort import data as data
+    from kohort import executors as executors
     from kohort import lab as lab
     from kohort import statistics as statistics
+    from kohort import trackers as trackers
     from kohort.checking import check_against_fit as check_against_fit
     from kohort.checking import why_separate as why_separate
     from kohort.errors import BackendError as BackendError
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from kohort.errors import KohortError as KohortError
     from kohort.errors import NotSupportedError as NotSupportedError
     from kohort.errors import RecipeError as RecipeError
+    from kohort.estimators import KohortClassifier as KohortClassifier
+    from kohort.estimators import KohortRegressor as KohortRegressor
+    from kohort.exports.network import export as export
+    from kohort.exports.network import load_network as load_network
     from kohort.fitting import fit as fit
     from kohort.recipes.recipe import Recipe as Recipe
     from kohort.report.tidy import logs_table as logs_table
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
 
 _HOMES = {  # public name -> the module it lives in; loaded when first asked for (PEP 562)
     "data": "kohort.data",
+    "executors": "kohort.executors",
     "lab": "kohort.lab",
     "Recipe": "kohort.recipes.recipe",
     "fit": "kohort.fitting",
@@ -48,14 +55,33 @@ _HOMES = {  # public name -> the module it lives in; loaded when first asked for
     "Outcome": "kohort.run",
     "Study": "kohort.study",
     "tune": "kohort.tuner.tune",
+    "KohortClassifier": "kohort.estimators",
+    "KohortRegressor": "kohort.estimators",
     "runs_table": "kohort.report.tidy",
     "logs_table": "kohort.report.tidy",
     "statistics": "kohort.statistics",
+    "export": "kohort.exports.network",
+    "load_network": "kohort.exports.network",
+    "trackers": "kohort.trackers",
     "KohortError": "kohort.errors",
     "DataError": "kohort.errors",
     "RecipeError": "kohort.errors",
     "NotSupportedError": "kohort.errors",
     "BackendError": "kohort.errors",
+}
+
+_ON_JAX = {
+    "fit",
+    "check_against_fit",
+    "why_separate",
+    "Study",
+    "Recipe",
+    "lab",
+    "tune",
+    "export",
+    "load_network",
+    "KohortClassifier",
+    "KohortRegressor",
 }
 
 _ELSEWHERE = {  # where Keras already runs on another backend
@@ -70,7 +96,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kohort' has no attribute {name!r}")
     elsewhere = _ELSEWHERE if other_backend() else {}
-    if name in ("fit", "check_against_fit", "why_separate", "Study", "Recipe", "lab", "tune") and name not in elsewhere:
+    if name in _ON_JAX and name not in elsewhere:
         check_backend()  # before Keras is loaded on another backend, or fails to
     place = elsewhere.get(name, _HOMES[name])
     home = import_module(place)

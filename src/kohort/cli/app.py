@@ -12,7 +12,7 @@ from kohort.cli.dashboard import dashboard
 from kohort.cli.doctor import doctor
 from kohort.cli.lab import lab
 from kohort.cli.recipes import recipes
-from kohort.cli.stored import export, gc, report, rm, show, studies
+from kohort.cli.stored import card, export, gc, report, rm, show, studies, track
 from kohort.cli.tune import tune
 from kohort.cli.verdict import verdict
 from kohort.errors import KohortError
@@ -28,7 +28,7 @@ app.command()(tune)
 app.command()(verdict)
 app.command()(recipes)
 app.command()(check)
-for _command in (studies, show, report, export, rm, gc):
+for _command in (studies, show, report, export, card, track, rm, gc):
     app.command()(_command)
 app.command()(dashboard)
 app.command()(lab)

@@ -9,7 +9,23 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from kohort.cli.given import Drop, Given, Group, Target, Task, Time, data_of, network_of
+from kohort.cli.given import (
+    Drop,
+    Encoding,
+    Experiment,
+    Given,
+    Group,
+    MLflowUri,
+    Separator,
+    Target,
+    Task,
+    TensorBoardFolder,
+    Time,
+    data_of,
+    executor_of,
+    network_of,
+    trackers_of,
+)
 from kohort.cli.printing import finite, print_table
 from kohort.errors import DataError
 
@@ -21,12 +37,8 @@ def compare(
     group: Group = None,
     time: Time = None,
     drop: Drop = "",
-    separator: Annotated[
-        str | None, typer.Option(help="Of a text file: what parts the cells; found by default.")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of a text file: its encoding; UTF-8, UTF-16 or Windows-1252 by default.")
-    ] = None,
+    separator: Separator = None,
+    encoding: Encoding = None,
     recipes: Annotated[
         str,
         typer.Option(
@@ -77,6 +89,14 @@ def compare(
     diagnostics: Annotated[
         bool, typer.Option(help="Measure norms of weights and gradients, zeros and dead units of each run.")
     ] = True,
+    executor: Annotated[
+        str,
+        typer.Option(help="Who trains: local (this process), or ray (workers of a Ray cluster; needs kohort[ray])."),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="With --executor ray: the cluster, auto or host:port; by default workers on this machine."),
+    ] = None,
     time_fit: Annotated[
         bool,
         typer.Option(
@@ -84,6 +104,9 @@ def compare(
             help="Also time three epochs of plain model.fit for each recipe, so that the report can compare.",
         ),
     ] = False,
+    mlflow: MLflowUri = None,
+    experiment: Experiment = "kohort",
+    tensorboard: TensorBoardFolder = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say which recipes trained in one program, and how it lay on the machine.")
     ] = False,
@@ -99,7 +122,7 @@ def compare(
     from kohort.runtime import check_backend
 
     check_report(report)
-
+    workers = executor_of(executor, address)
     check_backend()
     # before anything slow is imported, so that a wrong name is answered at once
     of_a_file = {"target": target, "task": task, "group": group, "time": time, "drop": drop}
@@ -122,9 +145,10 @@ def compare(
         weights=cast(Any, weights),
         force=force,
         diagnostics=diagnostics,
+        trackers=trackers_of(mlflow, experiment, tensorboard),
     )
     try:
-        result = study.run(verbose=0 if quiet else 1, time_fit=time_fit)
+        result = study.run(verbose=0 if quiet else 1, time_fit=time_fit, executor=workers)
     except KeyboardInterrupt:
         kept = (
             f"What had ended is kept in {folder}; typed again, the command goes on." if folder else "Nothing is kept."

@@ -22,6 +22,22 @@ Time = Annotated[
     str | None, typer.Option(help="Of a file: a column that says when a row was; the latest rows are the test.")
 ]
 Drop = Annotated[str, typer.Option(help="Of a file: columns to leave out, separated by commas.")]
+Separator = Annotated[str | None, typer.Option(help="Of a text file: what parts the cells; found by default.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="Of a text file: its encoding; UTF-8, UTF-16 or Windows-1252 by default.")
+]
+
+MLflowUri = Annotated[
+    str | None,
+    typer.Option(
+        help="Tell MLflow of the runs: its server, or a store such as sqlite:///mlflow.db; needs kohort[mlflow]."
+    ),
+]
+Experiment = Annotated[str, typer.Option(help="With --mlflow: the experiment.")]
+TensorBoardFolder = Annotated[
+    Path | None,
+    typer.Option(help="Write the runs as event files to a folder for TensorBoard; needs kohort[tensorboard]."),
+]
 
 
 def data_of(dataset: str, of_a_file: dict[str, Any]) -> Any:
@@ -68,4 +84,34 @@ def network_of(model: str) -> Any:
         raise DataError(f"--model must name a function as module:function. Got {model!r}: {error}.") from error
     if not callable(found):
         raise DataError(f"--model must name a function. Got {model!r}, which is {type(found).__name__}.")
+    return found
+
+
+EXECUTORS = ("local", "ray")
+
+
+def executor_of(name: str, address: str | None) -> Any:
+    """Who trains: None for this process, or the workers of a Ray cluster."""
+    if name not in EXECUTORS:
+        raise DataError(f"--executor must be one of {', '.join(EXECUTORS)}. Got {name!r}.")
+    if name == "local":
+        if address is not None:
+            raise DataError(f"--address is of a Ray cluster, so it needs --executor ray. Got {address!r} alone.")
+        return None
+    from kohort.executors import Ray
+
+    return Ray(address)
+
+
+def trackers_of(mlflow: str | None, experiment: str, tensorboard: Path | None) -> list[Any]:
+    """The trackers that the options name."""
+    found: list[Any] = []
+    if mlflow is not None:
+        from kohort.trackers import MLflow
+
+        found.append(MLflow(mlflow, experiment))
+    if tensorboard is not None:
+        from kohort.trackers import TensorBoard
+
+        found.append(TensorBoard(tensorboard))
     return found

@@ -1,4 +1,7 @@
-"""`kohort studies`, `show`, `report`, `export`, `rm`, `gc`: studies in folders, without loading Keras or JAX."""
+"""`kohort studies`, `show`, `report`, `export`, `card`, `track`, `rm`, `gc`: studies in folders.
+
+Of these only the export of a network loads Keras and JAX.
+"""
 
 import json
 import shlex
@@ -8,12 +11,31 @@ from typing import Annotated, Any
 
 import typer
 
+from kohort.cli.given import (
+    Drop,
+    Experiment,
+    Group,
+    MLflowUri,
+    Target,
+    Task,
+    TensorBoardFolder,
+    Time,
+    trackers_of,
+)
 from kohort.cli.printing import finite, print_table
 from kohort.errors import DataError, StudyError
 
 Folder = Annotated[Path, typer.Argument(help="The study's folder.")]
 Generation = Annotated[int | None, typer.Option(help="Which generation; the last by default.")]
+Recipe = Annotated[str | None, typer.Option(help="Of a network: its recipe, as the report or as --recipes names it.")]
+Seed = Annotated[int | None, typer.Option(help="Of a network: its seed.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+ROUNDS = (
+    "seeds came in rounds until verdicts were settled, which verdicts must know of. Type the command that made the "
+    "study again; what it holds is not trained again."
+)
 
 
 def studies(
@@ -110,10 +132,7 @@ def report(
 
     study = read_study(folder, generation)
     if study.identity.facts.get("most_seeds"):
-        raise StudyError(
-            f"{folder}: seeds came in rounds until verdicts were settled, which verdicts must know of. Type the "
-            "command that made the study again; what it holds is not trained again."
-        )
+        raise StudyError(f"{folder}: {ROUNDS}")
     runs = study.comparable
     against = baseline or study.identity.facts["baseline"]
     recipes = list(dict.fromkeys(recipe for recipe, _ in runs))
@@ -137,21 +156,97 @@ def report(
 
 def export(
     folder: Folder,
-    to: Annotated[Path, typer.Argument(help="The file to write: .csv, .parquet, .md or .tex.")],
+    to: Annotated[
+        Path,
+        typer.Argument(help="The file to write: .csv, .parquet, .md or .tex, or of a network .keras, .onnx or .py."),
+    ],
     logs: Annotated[bool, typer.Option("--logs", help="A row for each epoch of each run, with all logs.")] = False,
+    recipe: Recipe = None,
+    seed: Seed = None,
+    data: Annotated[
+        str | None, typer.Option(help="Of a network: the data of the study, as `kohort compare` was given them.")
+    ] = None,
+    target: Target = None,
+    task: Task = None,
+    group: Group = None,
+    time: Time = None,
+    drop: Drop = "",
+    model: Annotated[str, typer.Option(help="Of a network: the option --model of the study.")] = "auto",
     generation: Generation = None,
 ) -> None:
-    """Write a study's runs as a table: a row for each run, or for each epoch.
+    """Write a study's runs as a table, a row for each run, or for each epoch; or one of its networks as a file.
+
+    A .keras file is Keras' own, an .onnx file predicts without Keras, and a .py file trains the network again with
+    Keras alone, on the rows in the .npz file beside it.
 
     Example: kohort export digits-study runs.csv
+
+    Example: kohort export digits-study network.onnx --recipe "dropout 0.3" --seed 3 --data digits
     """
     from kohort.report.tidy import logs_table, runs_table, write_table
     from kohort.store.reading import read_study
 
     study = read_study(folder, generation)
+    if to.suffix in (".keras", ".onnx", ".py"):
+        from kohort.cli.exported import export_network
+
+        of_a_file = {"target": target, "task": task, "group": group, "time": time, "drop": drop}
+        print(f"A network: {export_network(study, to, recipe, seed, data, of_a_file, model)}")
+        return
     table = logs_table(study.runs) if logs else runs_table(study.runs)
     write_table(table, to)
     print(f"{table.height:,} rows: {to}")
+
+
+def card(
+    folder: Folder,
+    to: Annotated[Path, typer.Argument(help="The file to write, which ends in .md.")] = Path("model_card.md"),
+    recipe: Recipe = None,
+    seed: Seed = None,
+    generation: Generation = None,
+) -> None:
+    """Write the model card of one of a study's networks: data, recipe, scores, verdict, versions, limits.
+
+    By default of the network that does best on its own validation rows.
+
+    Example: kohort card digits-study card.md --recipe "dropout 0.3" --seed 3
+    """
+    from kohort.cli.exported import document_of, run_of
+    from kohort.exports.card import write_card
+    from kohort.run import best_validated
+    from kohort.store.reading import read_study
+
+    study = read_study(folder, generation)
+    document = document_of(study)
+    if document is None:
+        raise StudyError(f"{folder}: {ROUNDS}")
+    best = best_validated(study.comparable.values()) if recipe is None and seed is None else None
+    own = best or run_of(study, recipe, seed)
+    print(f"The card of {own.recipe}, seed {own.seed}: {write_card(document, own, to, chosen=best is not None)}")
+
+
+def track(
+    folder: Folder,
+    mlflow: MLflowUri = None,
+    experiment: Experiment = "kohort",
+    tensorboard: TensorBoardFolder = None,
+    generation: Generation = None,
+) -> None:
+    """Tell MLflow or TensorBoard of a study that is in a folder; what they know already they are not told again.
+
+    Example: kohort track digits-study --mlflow http://localhost:5000 --tensorboard logs
+    """
+    from kohort.cli.exported import document_of
+    from kohort.store.reading import read_study
+    from kohort.trackers.sending import send
+
+    trackers = trackers_of(mlflow, experiment, tensorboard)
+    if not trackers:
+        raise DataError("a tracker must be named. Got none. Pass --mlflow URI or --tensorboard FOLDER.")
+    study = read_study(folder, generation)
+    for tracker in trackers:
+        send(tracker, study.identity, study.runs.values(), lambda: document_of(study))
+        print(f"{len(study.runs)} runs: {tracker}")
 
 
 def rm(

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from kohort.data.columns import Column, embedded, inputs
+from kohort.data.columns import Column, embedded
+from kohort.data.encoding import inputs
 from kohort.errors import DataError
 
 Task = Literal["binary", "multiclass", "regression"]

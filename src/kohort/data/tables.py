@@ -28,7 +28,7 @@ ID = re.compile(
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
+class Table:
     """What errors say of a table.
 
     Attributes:
@@ -76,9 +76,9 @@ def load(
     special = [_column(frame, own, title) for own in (group, time) if own is not None]
     _check_roles(target, group, time, special, title)
     frame = frame.with_columns(
-        _with_numbers(column, column.name == target, title, remarks)
+        with_numbers(column, column.name == target, title, remarks)
         for column in frame.iter_columns()
-        if column.name not in special and _is_text(column.dtype)
+        if column.name not in special and is_text(column.dtype)
     )
     gone = frame[target].is_null()
     if frame[target].dtype.is_float():
@@ -88,14 +88,14 @@ def load(
         frame = frame.filter(~gone)
     if frame.is_empty():
         raise DataError(f"{title}: the table must have rows with a target. Got none. Is {target!r} the right column?")
-    table = _Table(title, np.flatnonzero(~gone.to_numpy()) + 1)
+    table = Table(title, np.flatnonzero(~gone.to_numpy()) + 1)
     y, classes, told = _target(frame[target], task, table)
     remarks.append(told)
     columns, cells, left_out = [], [], []
     for column in frame.iter_columns():
         if column.name in (target, *special):
             continue
-        values, levels, why = _cells(column, table)
+        values, levels, why = cells_of(column, table)
         if why:
             left_out.append(f"{column.name!r} is left out: {why}.")
             continue
@@ -169,7 +169,7 @@ def _without(frame: pl.DataFrame, drop: Sequence[str], title: str) -> pl.DataFra
 # cells
 
 
-def _cells(column: pl.Series, table: _Table) -> tuple[np.ndarray, tuple[str, ...], str]:
+def cells_of(column: pl.Series, table: Table) -> tuple[np.ndarray, tuple[str, ...], str]:
     """Numbers, or numbers of levels and the levels' names; or why the column is left out."""
     empty: tuple[np.ndarray, tuple[str, ...]] = (np.zeros(0), ())
     if column.null_count() == len(column):
@@ -177,7 +177,7 @@ def _cells(column: pl.Series, table: _Table) -> tuple[np.ndarray, tuple[str, ...
     kind = column.dtype
     if kind == pl.String:
         return _levels(column)
-    numbers = _numbers(column, table)
+    numbers = numbers_of(column, table)
     seen = numbers[~np.isnan(numbers)]
     if not len(seen):
         return *empty, "all its cells are missing"
@@ -189,7 +189,8 @@ def _cells(column: pl.Series, table: _Table) -> tuple[np.ndarray, tuple[str, ...
     return numbers, (), ""
 
 
-def _numbers(column: pl.Series, table: _Table) -> np.ndarray:
+def numbers_of(column: pl.Series, table: Table) -> np.ndarray:
+    """A column of numbers, booleans or times, float64 of shape (rows,); NaN where missing."""
     kind = column.dtype
     if kind == pl.Date or isinstance(kind, pl.Datetime):
         numbers = column.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 86_400e6  # days
@@ -214,11 +215,12 @@ def _numbers(column: pl.Series, table: _Table) -> np.ndarray:
     return found
 
 
-def _is_text(kind: pl.DataType) -> bool:
+def is_text(kind: pl.DataType) -> bool:
+    """Whether a column of this type holds texts."""
     return kind == pl.String or isinstance(kind, pl.Categorical | pl.Enum)
 
 
-def _with_numbers(column: pl.Series, is_target: bool, title: str, remarks: list[str]) -> pl.Series:
+def with_numbers(column: pl.Series, is_target: bool, title: str, remarks: list[str]) -> pl.Series:
     """A column of text as numbers where they are written in it, else as text.
 
     A target of plain digits stays as it is: they may be names of classes.
@@ -273,7 +275,7 @@ def _levels(text: pl.Series) -> tuple[np.ndarray, tuple[str, ...], str]:
 # target, groups, times
 
 
-def _target(column: pl.Series, task: str | None, table: _Table) -> tuple[np.ndarray, tuple[str, ...], str]:
+def _target(column: pl.Series, task: str | None, table: Table) -> tuple[np.ndarray, tuple[str, ...], str]:
     check_task(task)
     kind, where = column.dtype, f"{table.title}: target {column.name!r}"
     values: np.ndarray | None = None
@@ -287,7 +289,7 @@ def _target(column: pl.Series, task: str | None, table: _Table) -> tuple[np.ndar
         if task == "regression":
             values = numbers.to_numpy()
     elif kind != pl.Boolean:
-        values = _numbers(column, table)
+        values = numbers_of(column, table)
     distinct = column.n_unique()
     if task is None:
         task = "classification" if values is None or are_classes(values) else "regression"
@@ -336,24 +338,24 @@ def _check_roles(target: str, group: str | None, time: str | None, special: Sequ
         )
 
 
-def _labels(column: pl.Series, name: str, table: _Table) -> np.ndarray:
+def _labels(column: pl.Series, name: str, table: Table) -> np.ndarray:
     if column.dtype.is_nested() or column.dtype in (pl.Object, pl.Binary):
         raise DataError(f"{table.title}: {name!r} must hold names, numbers or dates of groups. Got {column.dtype}.")
     _check_complete(column, name, "group", table)
     return column.rank("dense").cast(pl.Int64).to_numpy()
 
 
-def _moments(column: pl.Series, name: str, table: _Table) -> np.ndarray:
+def _moments(column: pl.Series, name: str, table: Table) -> np.ndarray:
     _check_complete(column, name, "time", table)
     if column.dtype == pl.String:
         raise DataError(
             f"{table.title}: {name!r} must hold dates or numbers. Got text such as {column[0]!r}. "
             "Write dates as 2024-12-31."
         )
-    return _numbers(column, table)
+    return numbers_of(column, table)
 
 
-def _check_complete(column: pl.Series, name: str, what: str, table: _Table) -> None:
+def _check_complete(column: pl.Series, name: str, what: str, table: Table) -> None:
     gone = column.is_null()
     if column.dtype.is_float():
         gone = gone | column.is_nan()

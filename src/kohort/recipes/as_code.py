@@ -28,10 +28,22 @@ import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")  # others draw other numbers; before Keras is imported"""
 
+MAIN = '''\
+def main() -> keras.Model:
+    """Trains on the rows in the file beside this one, and prints how the network does on its test rows."""
+    rows = numpy.load(pathlib.Path(__file__).with_name({rows}))
+    model = train(rows["x"], rows["y"], validation_data=(rows["x_validation"], rows["y_validation"]), verbose=2)
+    print(model.evaluate(rows["x_test"], rows["y_test"], return_dict=True, verbose=0))
+    return model'''
+
+CALL = """\
+if __name__ == "__main__":
+    main()"""
+
 REMARK = "# What Keras lacks of the recipe, as it is in Kohort.\n\n"
 
 
-def as_code(recipe: Recipe | Built, *, batch_size: int, seed: int | None = None) -> str:
+def as_code(recipe: Recipe | Built, *, batch_size: int, seed: int | None = None, rows: str = "") -> str:
     """The Python script that builds and trains a recipe's model with Keras alone.
 
     It has two functions, `build()`, which returns the compiled model, and `train(x, y, **options)`, which fits it as
@@ -42,6 +54,8 @@ def as_code(recipe: Recipe | Built, *, batch_size: int, seed: int | None = None)
         recipe: A recipe of the catalogue, as `kohort.recipes.compose.recipes_for` makes them.
         batch_size: Rows of a training step, where the recipe has no batch size of its own.
         seed: The seed that `train` sets, the seed of a run; None to set none.
+        rows: The name of a file beside the script that holds arrays `x`, `y`, `x_validation`, `y_validation`, `x_test`
+            and `y_test`, as `numpy.savez` writes them: run, the script then trains on them. Empty: it only defines.
 
     Raises:
         RecipeError: The recipe is the user's own function, which is code already, or has something in it that no call
@@ -70,7 +84,7 @@ def as_code(recipe: Recipe | Built, *, batch_size: int, seed: int | None = None)
     try:
         model, draws = followed(built)
         with global_randomness_restored():
-            return _script(name, built, model, draws, batch_size, seed)
+            return _script(name, built, model, draws, batch_size, seed, rows)
     except RecipeError as error:
         raise RecipeError(f"{of}: {error}") from error
 
@@ -89,17 +103,21 @@ def _check_steps(problem: Problem, batch_size: int) -> None:
         )
 
 
-def _script(name: str, built: Built, model: keras.Model, draws: Draws, batch_size: int, seed: int | None) -> str:
+def _script(
+    name: str, built: Built, model: keras.Model, draws: Draws, batch_size: int, seed: int | None, rows: str
+) -> str:
     expressions = Expressions()
     build = _building(model, draws, expressions)
     train = _training(built, expressions, batch_size, seed)
     excerpts = Excerpts(expressions.parts.values())
     imports = excerpts.imports | {("keras", "")} | ({("keras", "layers")} if "layers." in build else set())
+    imports |= {("pathlib", ""), ("numpy", "")} if rows else set()
     of_python, of_others = import_lines(imports)
     backend = BACKEND.replace("import os", "\n".join(sorted(["import os", *of_python], key=_import_order)), 1)
     head = "\n".join([*_title(name), "", backend, "", *of_others, *_settings()])
     parts = [f"{REMARK}\n{text}" if not number else text for number, text in enumerate(excerpts.texts.values())]
-    return "\n\n\n".join([head, build, train, *parts]) + "\n"
+    main, call = ([MAIN.replace("{rows}", repr(rows))], [CALL]) if rows else ([], [])
+    return "\n\n\n".join([head, build, train, *main, *parts, *call]) + "\n"
 
 
 def _import_order(line: str) -> tuple[bool, str]:

@@ -58,14 +58,14 @@ def _lines(document: Document, folder: str) -> Iterator[str]:
         )
         for row in comparison.recipes
     ]
-    yield from _table(heads, rows)
+    yield from table(heads, rows)
     for figure in figures(document):
         yield f"## {text(figure.title)}\n"
         yield f"![{text(figure.title)}]({folder}/{figure.name}.svg)\n"
         yield f"{text(figure.caption)}\n"
-        yield from _table(figure.heads, figure.numbers)
+        yield from table(figure.heads, figure.numbers)
     yield "## What it took\n"
-    yield from _table(
+    yield from table(
         ("recipe", "runs", "epochs, all runs", "seconds, all runs", "by model.fit, about"),
         [
             (own.recipe, str(own.runs), f"{own.epochs:,}", seconds(own.seconds), seconds(own.by_fit))
@@ -83,13 +83,14 @@ def _lines(document: Document, folder: str) -> Iterator[str]:
     yield ""
     for name, source in document.code.items():
         yield f"Recipe {text(name)}:\n"
-        yield from _code(source)
+        yield from code(source)
     if document.command:
         yield "The command that makes it again:\n"
-        yield from _code(document.command)
+        yield from code(document.command)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table, every cell escaped; none where there are no rows."""
     if rows:
         yield f"| {' | '.join(map(text, heads))} |"
         yield f"|{'---|' * len(heads)}"
@@ -97,6 +98,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
         yield ""
 
 
-def _code(source: str) -> Iterator[str]:
+def code(source: str) -> Iterator[str]:
+    """The lines of a piece of code."""
     yield from (f"    {line}" for line in source.splitlines())  # indented, for a fence could be closed from within
     yield ""

@@ -165,6 +165,14 @@ class Predictor:
         test = [(outputs[count:], labels[count:]) for outputs, labels in told]
         return calibration(runs[0].recipe, [_seed(run) for run in runs], validation, test, bins)
 
+    def test_inputs(self, run: Run) -> np.ndarray:
+        """The test rows as a network sees them.
+
+        Args:
+            run: The network's run.
+        """
+        return self._inputs(self._split(run), "test")
+
     def _outputs(self, runs: Sequence[Run], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """What each network gives for its rows, in one program."""
         model = runs[0].model()

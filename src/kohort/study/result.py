@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from kohort.errors import DataError, RecipeError
+from kohort.exports.card import write_card
+from kohort.exports.network import WRITERS, export
+from kohort.exports.script import write_script
 from kohort.notebook import list_html
+from kohort.recipes.recipe import Recipe
 from kohort.report.document import Document, document
 from kohort.report.files import write_report
 from kohort.report.plots import Plots
@@ -17,8 +21,11 @@ from kohort.statistics.calibration import BINS, Calibration
 from kohort.statistics.comparison import Comparison, compare
 from kohort.statistics.spending import Looks
 from kohort.store.facts import facts_of
+from kohort.store.identity import Identity
 from kohort.study.plan import Plan
 from kohort.study.predicting import Predictions, Predictor, Rows, chosen
+from kohort.trackers.sending import send
+from kohort.trackers.tracker import Tracker
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,8 @@ class StudyResult:
         predictor: Lets the networks predict.
         code: The recipes as code: name -> source.
         by_fit: What each recipe costs by plain `model.fit`, where that was timed.
+        recipes: The recipes.
+        identity: What the study is, by which trackers know it again; None where no study ran.
     """
 
     plan: Plan
@@ -58,6 +67,8 @@ class StudyResult:
     predictor: Predictor | None = field(default=None, repr=False)
     code: Mapping[str, str] = field(default_factory=dict, repr=False)
     by_fit: Mapping[str, FitPace] = field(default_factory=dict, repr=False)
+    recipes: tuple[Recipe, ...] = field(default=(), repr=False)
+    identity: Identity | None = field(default=None, repr=False)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -99,6 +110,25 @@ class StudyResult:
             by_fit=self.by_fit,
             seconds=self.seconds,
         )
+
+    def told(self) -> Document | None:
+        """What trackers are told: the report, or None where the baseline has not trained under every seed."""
+        return None if any(failure.recipe == self.plan.baseline for failure in self.unfinished) else self.document()
+
+    def log_to(self, *trackers: Tracker) -> None:
+        """Tells trackers of the runs and the verdicts; what they know of it already they are not told again.
+
+        Args:
+            *trackers: `kohort.trackers.MLflow(…)`, `kohort.trackers.TensorBoard(…)`.
+
+        Raises:
+            DataError: The result is not one of a study that ran.
+            KohortError: A tracker fails.
+        """
+        if self.identity is None:
+            raise DataError("trackers are told of studies that ran. Got another result. Make it by Study.run().")
+        for tracker in trackers:
+            send(tracker, self.identity, self.runs.values(), self.told)
 
     @property
     def plot(self) -> Plots:
@@ -153,6 +183,56 @@ class StudyResult:
             StudyError: Its weights were not kept.
         """
         return self.runs[recipe, seed].model()
+
+    def export(self, recipe: str, seed: int, path: str | Path) -> Path:
+        """Writes a trained network as the file's name says: `.keras`, `.onnx`, or `.py`.
+
+        The first two are as `kohort.export` writes them, an ONNX file compared with the network on the test rows. A
+        script trains the network again, with Keras alone; the rows that it trains on are written beside it, in a file
+        of its name that ends in `.npz`.
+
+        Args:
+            recipe: The network's recipe.
+            seed: Its seed.
+            path: The file.
+
+        Returns:
+            The file.
+
+        Raises:
+            DataError: The name ends otherwise, or the file cannot be written.
+            KeyError: There is no such run.
+            NotSupportedError: ONNX has no such network.
+            RecipeError: A script is asked for of the user's own function, which is code already.
+            StudyError: The run's weights were not kept.
+        """
+        path, run = Path(path), self.runs[recipe, seed]
+        if path.suffix == ".py":
+            own = next(own for own in self.recipes if own.name == recipe)
+            return write_script(own, seed, self._predictor.dataset, self.plan.batch_size, path)
+        if path.suffix not in WRITERS:
+            raise DataError(f"a network's file must end in {', '.join(WRITERS)} or .py. Got {path.name!r}.")
+        return export(run, path, rows=self._predictor.test_inputs(run) if path.suffix == ".onnx" else None)
+
+    def card(self, path: str | Path, recipe: str | None = None, seed: int | None = None) -> Path:
+        """Writes the model card of a network: data, recipe, scores with their intervals, the verdict, versions, limits.
+
+        Args:
+            path: The file, which ends in `.md`.
+            recipe: The network's recipe; with `seed` None too, that of `best()`.
+            seed: Its seed.
+
+        Returns:
+            The file.
+
+        Raises:
+            DataError: One of recipe and seed is told without the other, or the file cannot be written.
+            KeyError: There is no such run.
+        """
+        if (recipe is None) != (seed is None):
+            raise DataError(f"a network has a recipe and a seed. Got {recipe!r} and {seed!r}. Pass both, or neither.")
+        chosen = self.best() if recipe is None or seed is None else self.runs[recipe, seed]
+        return write_card(self.document(), chosen, Path(path), chosen=recipe is None)
 
     def ensemble(self, recipe: str, rows: Rows = "test", *, seeds: Sequence[int] | None = None) -> Predictions:
         """What a recipe's networks predict, each and together: the mean of their probabilities, or of their numbers.

@@ -1,6 +1,7 @@
 """A round of a study: recipes train under some seeds and are tested, but for runs that the study's folder holds."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -15,6 +16,7 @@ from kohort.cohort.predict import predict
 from kohort.data.dataset import Dataset, Targets
 from kohort.data.splitting import Split, split
 from kohort.errors import RecipeError
+from kohort.executors.work import Ended, Executor, Piece
 from kohort.progress import Listener
 from kohort.recipes.recipe import Recipe, callbacks_of
 from kohort.run import Evaluation, Failure, FitPace, Run, Runs
@@ -22,6 +24,7 @@ from kohort.store.folder import StudyFolder
 from kohort.study.answers import answers
 from kohort.study.fit_pace import OnRows, paces
 from kohort.study.material import Material, material_of
+from kohort.study.pieces import cut
 from kohort.study.plan import Plan
 from kohort.training import Cohort, Request, fit_members, with_model
 
@@ -79,6 +82,8 @@ class Rounds:
         heard: Listener,
         folder: StudyFolder | None = None,
         failed: Callable[[Failure], None] = lambda _: None,
+        executor: Executor | None = None,
+        ended: Callable[[Iterable[Run]], None] = lambda _: None,
     ) -> Runs[Key]:
         """Every recipe trained and tested under some seeds.
 
@@ -87,6 +92,8 @@ class Rounds:
             heard: Hears of progress.
             folder: Where runs that have ended are found, and others kept as soon as they have.
             failed: Told of runs that cannot be trained; the others are.
+            executor: Who trains them; None: this process.
+            ended: Told of runs when they are tested and kept, and of those that the folder holds.
         """
         runs: dict[Key, Run] = {}
         cohorts: list[tuple[str, ...]] = []
@@ -94,14 +101,74 @@ class Rounds:
         by_name = {recipe.name: recipe for recipe in self.recipes}
         for (name, seed), (run, cohort) in folder.runs().items() if folder else ():
             if name in by_name and seed in seeds:
-                runs[name, seed] = with_model(run, by_name[name], partial(self._options_of, by_name[name], seed))
+                runs |= self.with_models([run])
                 cohorts.append(cohort)
-        for which, own_seeds in self._together(seeds, runs):
-            trained = self._train(which, own_seeds, heard, folder, failed)
+        ended(runs.values())
+        missing = list(self._together(seeds, runs))
+        if executor is None:
+            rounds = (self._train(which, own_seeds, heard, folder, failed, ended) for which, own_seeds in missing)
+        else:
+            rounds = self._trained_by(executor, missing, heard, folder, failed, ended)
+        for trained in rounds:
             runs |= dict(trained)
             cohorts += trained.cohorts
             separate += trained.separate
-        return Runs(runs, cohorts=list(dict.fromkeys(cohorts)), separate=separate)
+        wanted = [(recipe.name, seed) for recipe in self.recipes for seed in seeds]
+        ordered = {key: runs[key] for key in wanted if key in runs}
+        return Runs(ordered, cohorts=list(dict.fromkeys(cohorts)), separate=list(dict.fromkeys(separate)))
+
+    def train(self, piece: Piece, heard: Listener) -> Ended:
+        """Trains and tests a piece, for an executor."""
+        own = replace(self, recipes=tuple(recipe for recipe in self.recipes if recipe.name in piece.recipes))
+        failures: list[Failure] = []
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", UserWarning)
+            trained = own.run(piece.seeds, heard, failed=failures.append)
+        runs = [replace(run, rebuild=None, callbacks=()) for run in trained.values()]
+        cohorts = [(names, tuple(run for run in runs if run.recipe in names)) for names in trained.cohorts]
+        told = dict.fromkeys(str(own.message) for own in warned if issubclass(own.category, UserWarning))
+        return Ended(piece, tuple(cohorts), trained.separate, tuple(failures), tuple(told))
+
+    def _trained_by(
+        self,
+        executor: Executor,
+        missing: Sequence[tuple[tuple[Recipe, ...], tuple[int, ...]]],
+        heard: Listener,
+        folder: StudyFolder | None,
+        failed: Callable[[Failure], None],
+        told: Callable[[Iterable[Run]], None],
+    ) -> Iterator[Runs[Key]]:
+        """Runs as an executor trains them; each piece's are kept and told of as soon as it has ended."""
+        pieces = [
+            piece
+            for recipes, seeds in missing
+            for piece in cut(recipes, seeds, executor.pieces, self._epochs(recipes[0]))
+        ]
+        if folder is not None:
+            folder.begin([(name, seed) for piece in pieces for name in piece.recipes for seed in piece.seeds])
+        warned: set[str] = set()
+        for ended in executor.train(self, pieces, heard):
+            for warning in ended.warnings:
+                if warning not in warned:
+                    warned.add(warning)
+                    warnings.warn(warning, stacklevel=2)
+            for failure in ended.failures:
+                assert failure.seed is not None
+                assert failure.kind in ("out of memory", "refused")
+                _fail(folder, failed, failure.kind, failure.recipe, failure.seed, failure.cause)
+            runs: dict[Key, Run] = {}
+            for names, own in ended.cohorts:
+                runs |= self.with_models(own if folder is None else folder.add(own, names))
+            told(runs.values())
+            yield Runs(runs, cohorts=[names for names, _ in ended.cohorts], separate=ended.separate)
+
+    def with_models(self, runs: Sequence[Run]) -> Iterator[tuple[Key, Run]]:
+        """Runs that come from elsewhere, able to build their models."""
+        by_name = {recipe.name: recipe for recipe in self.recipes}
+        for run in runs:
+            assert run.seed is not None
+            recipe = by_name[run.recipe]
+            yield (run.recipe, run.seed), with_model(run, recipe, partial(self._options_of, recipe, run.seed))
 
     def fit_paces(self, seed: int) -> Mapping[str, FitPace]:
         """What the recipes cost by plain `model.fit`, timed on a seed's rows."""
@@ -151,6 +218,7 @@ class Rounds:
         heard: Listener,
         folder: StudyFolder | None,
         failed: Callable[[Failure], None],
+        told: Callable[[Iterable[Run]], None],
     ) -> Runs[Key]:
         """Trains recipes of equal batch size and epochs."""
         plan, material = self.plan, material_of(self.dataset, seeds, self.plan.batch_size)
@@ -169,10 +237,11 @@ class Rounds:
             heard,
             required_logs=("accuracy", "val_accuracy") if plan.metric == "accuracy" else (),
             outputs=self.dataset.outputs,
-            ended=None if folder is None else partial(self._keep, recipes, material, folder, kept),
+            ended=None if folder is None else partial(self._keep, recipes, material, folder, kept, told),
         )
         if folder is None:
             kept |= self._tested(recipes, fitted.cohorts, fitted.runs, material)
+            told(kept.values())
         return Runs(
             {(run.recipe, run.seed): kept[run.recipe, run.seed] for run in fitted.runs if run.seed is not None},
             cohorts=[tuple(recipes[i].name for i in cohort.group.recipes) for cohort in fitted.cohorts],
@@ -185,19 +254,17 @@ class Rounds:
         material: Material,
         folder: StudyFolder,
         kept: dict[Key, Run],
+        told: Callable[[Iterable[Run]], None],
         cohort: Cohort,
         runs: list[Run],
     ) -> None:
-        """Tests the runs of a cohort that has ended, and keeps them in the study's folder."""
+        """Tests the runs of a cohort that has ended, keeps them in the study's folder, and tells of them."""
         tested = dict(self._tested(recipes, [cohort], runs, material))
         names = tuple(recipes[index].name for index in cohort.group.recipes)
-        by_name = {recipe.name: recipe for recipe in recipes}
         ended = folder.add(list(tested.values()), names)
         folder.checkpoint(names, material.seeds).remove()
-        for run in ended:
-            assert run.seed is not None
-            recipe = by_name[run.recipe]
-            kept[run.recipe, run.seed] = with_model(run, recipe, partial(self._options_of, recipe, run.seed))
+        kept |= self.with_models(ended)
+        told([kept[key] for key in tested])
 
     def _in_units(self, history: dict[str, list[float]], learnt: Targets) -> dict[str, list[float]]:
         """Logs with those of the study's metric in units of the target, or without them where that cannot be."""

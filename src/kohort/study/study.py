@@ -17,6 +17,7 @@ from kohort.cohort.outcomes import measure
 from kohort.data.dataset import Dataset
 from kohort.data.splitting import Split, duplicates_across, parts, split
 from kohort.errors import DataError, RecipeError
+from kohort.executors.work import Executor
 from kohort.notebook import table_html
 from kohort.progress import Listener, Stage, all_of, silent
 from kohort.recipes.compose import network_for, recipes_for
@@ -24,7 +25,7 @@ from kohort.recipes.definition import code_of, definition_of, source_of
 from kohort.recipes.grammar import parse
 from kohort.recipes.metrics import metric_of
 from kohort.recipes.recipe import as_recipes
-from kohort.run import MOST_CONFUSED, Failure, Runs
+from kohort.run import MOST_CONFUSED, Failure, Run, Runs
 from kohort.runtime import check_backend
 from kohort.seeds import as_seeds
 from kohort.statistics.sequential import next_round
@@ -37,6 +38,8 @@ from kohort.study.problem import problem_of
 from kohort.study.result import StudyResult
 from kohort.study.rounds import Key, Rounds
 from kohort.terminal import Display
+from kohort.trackers.sending import Sending
+from kohort.trackers.tracker import Tracker
 
 USUAL_METRIC = {
     "binary": "accuracy",
@@ -79,6 +82,8 @@ class Study:
             or versions. What is there is kept.
         diagnostics: Measure what `kohort.run.DIAGNOSTICS` names: norms of weights and gradients, zeros, dead units,
             how weights are spread. Without them numbers are the same up to rounding.
+        trackers: Told of runs when they have ended, and of the verdicts: `kohort.trackers.MLflow(…)`,
+            `kohort.trackers.TensorBoard(…)`. One that fails is told no more, with a warning, and costs no run.
 
     Raises:
         DataError: The data or the seeds cannot be used.
@@ -102,11 +107,13 @@ class Study:
         weights: Weights = "all",
         force: bool = False,
         diagnostics: bool = True,
+        trackers: Sequence[Tracker] = (),
     ):
         if weights not in get_args(Weights):
             raise DataError(f"weights must be one of {', '.join(map(repr, get_args(Weights)))}. Got {weights!r}.")
         self.folder, self.force = None if folder is None else Path(folder), force
         self.weights: Weights = weights
+        self.trackers = tuple(trackers)
         for name, value in (("epochs", epochs), ("batch_size", batch_size)):
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
                 raise DataError(f"{name} must be a whole number of at least 1. Got {value!r}.")
@@ -199,7 +206,14 @@ class Study:
         recipes = {recipe.name: definition_of(recipe) for recipe in self.recipes}
         return Identity(plan.dataset[0], decides, recipes, facts)
 
-    def run(self, *, verbose: int = 1, listener: Listener | None = None, time_fit: bool = False) -> StudyResult:
+    def run(
+        self,
+        *,
+        verbose: int = 1,
+        listener: Listener | None = None,
+        time_fit: bool = False,
+        executor: Executor | None = None,
+    ) -> StudyResult:
         """Trains and tests every run that the study's folder does not hold.
 
         Args:
@@ -207,6 +221,8 @@ class Study:
             listener: Hears of progress instead of the bar.
             time_fit: Also train three epochs of each recipe by plain `model.fit`, so that the report can tell what the
                 same runs would have cost that way.
+            executor: Who trains the runs, such as `kohort.executors.Ray()`; None: this process. Models of runs that
+                others have trained have their weights, and optimisers that begin anew.
 
         Raises:
             StudyError: The folder is of another study, in use, or cannot be written to.
@@ -214,10 +230,12 @@ class Study:
         check_backend()
         started = time.perf_counter()
         shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Display()
-        with self._opened() as folder, shown as display:
+        sending = Sending(self.trackers, self.identity)
+        with self._opened() as folder, sending, shown as display, executor or nullcontext():
             heard = all_of(display, folder.follow) if folder else display
             failures: list[Failure] = []
-            train = partial(self._rounds.run, heard=heard, folder=folder, failed=failures.append)
+            train = partial(self._rounds.run, heard=heard, folder=folder, failed=failures.append, executor=executor)
+            train = partial(train, ended=sending.runs)
             if self.looks is None:
                 result = self._result([train(self.plan.seeds)], failures, started)
             else:
@@ -225,7 +243,16 @@ class Study:
             if time_fit:
                 display(Stage("timing model.fit", 0, 1))
                 result = replace(result, by_fit=self._rounds.fit_paces(self.plan.seeds[0]))
+            sending.finish(result.told)
             return replace(result, mended=tuple(folder.remarks)) if folder else result
+
+    def result_of(self, runs: Iterable[Run]) -> StudyResult:
+        """The result of runs that were kept elsewhere, which trains nothing: their networks predict and are exported.
+
+        Args:
+            runs: Runs of this study's recipes, such as `kohort.store.reading.read_study` finds them.
+        """
+        return self._result([Runs(dict(self._rounds.with_models(list(runs))))], [], time.perf_counter())
 
     def _opened(self) -> AbstractContextManager[StudyFolder | None]:
         if self.folder is None:
@@ -275,6 +302,8 @@ class Study:
             unfinished=tuple(failures),
             predictor=Predictor(self.dataset, plan.batch_size, self.measure),
             code={recipe.name: source_of(recipe) for recipe in self.recipes},
+            recipes=self.recipes,
+            identity=self.identity,
         )
 
 

@@ -1,0 +1,92 @@
+"""What `kohort export`, `card` and `track` take from a study in a folder."""
+
+from pathlib import Path
+from typing import Any
+
+from kohort.errors import DataError, StudyError
+from kohort.report.document import Document, document
+from kohort.run import Run
+from kohort.statistics.comparison import compare
+from kohort.store.reading import StoredStudy
+
+NOT_OF_THE_WEIGHTS = ("kohort", "keras", "jax", "numpy", "devices", "diagnostics")
+"""What decides how a run trains, and no longer matters when its weights are there."""
+
+
+def document_of(study: StoredStudy) -> Document | None:
+    """The report of a study that is in a folder; None where seeds came in rounds, or nothing can be compared yet."""
+    baseline = study.identity.facts["baseline"]
+    if study.identity.facts.get("most_seeds") or not any(recipe == baseline for recipe, _ in study.runs):
+        return None
+    runs = study.comparable
+    return document(compare(runs, baseline), runs, **study.reported)
+
+
+def run_of(study: StoredStudy, recipe: str | None, seed: int | None) -> Run:
+    """A run of a study, by its recipe's name or text, and its seed."""
+    if recipe is None or seed is None:
+        raise DataError(f"a network has a recipe and a seed. Got {recipe!r} and {seed!r}. Pass --recipe and --seed.")
+    if (recipe, seed) in study.runs:
+        return study.runs[recipe, seed]
+    names = [name for name in study.identity.recipes if _written(name) == recipe.replace(" ", "")]
+    if not names or (names[0], seed) not in study.runs:
+        known = ", ".join(f"{own!r}" for own in study.identity.recipes)
+        raise DataError(f"the study must have the run. Got {recipe!r}, seed {seed}. Its recipes are {known}.")
+    return study.runs[names[0], seed]
+
+
+def export_network(
+    study: StoredStudy,
+    to: Path,
+    recipe: str | None,
+    seed: int | None,
+    data: str | None,
+    of_a_file: dict[str, Any],
+    model: str,
+) -> Path:
+    """Writes a network of a study: its folder has the weights, data and `--model` tell what it is built for."""
+    from kohort.cli.given import data_of, network_of
+    from kohort.runtime import check_backend
+
+    run = run_of(study, recipe, seed)
+    assert run.seed is not None
+    if data is None:
+        raise DataError("a network is built for its data, which a study's folder does not hold. Pass --data.")
+    check_backend()
+    dataset = data_of(data, of_a_file)
+    from kohort.study import Study
+
+    decides = study.identity.decides
+    own = Study(
+        [_written(run.recipe)],
+        dataset,
+        seeds=[run.seed],
+        epochs=int(decides["epochs"]),
+        batch_size=int(decides["batch_size"]),
+        network=network_of(model),
+        metric=decides["metric"],
+    )
+    differences = [
+        told for told in own.identity.differences(study.identity) if told.split()[0] not in NOT_OF_THE_WEIGHTS
+    ]
+    if differences:
+        raise StudyError(
+            f"{study.folder}: the network must be one of the study that is there. Got {'; '.join(differences)}. Pass "
+            "--data and --model as they were."
+        )
+    return own.result_of([run]).export(run.recipe, run.seed, to)
+
+
+def _written(name: str) -> str:
+    """A recipe's name as one writes it: dropout 0.3 + cosine warmup 5 is dropout=0.3+cosine:warmup=5.
+
+    >>> _written("dropout 0.3 + cosine warmup 5")
+    'dropout=0.3+cosine:warmup=5'
+    """
+    parts = []
+    for part in name.split(" + "):
+        technique, *words = part.split(" ")
+        strength = f"={words.pop(0)}" if len(words) % 2 else ""
+        pairs = zip(words[::2], words[1::2], strict=True)
+        parts.append(f"{technique}{strength}{''.join(f':{parameter}={value}' for parameter, value in pairs)}")
+    return "+".join(parts)

@@ -1,0 +1,130 @@
+"""Data frames without a target -> cells and what their columns are; and later frames by the same columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from kohort.data.columns import Column
+from kohort.data.pandas_frames import from_pandas
+from kohort.data.tables import Table, cells_of, is_text, numbers_of, with_numbers
+from kohort.data.written_numbers import read_numbers
+from kohort.errors import DataError
+
+UNKNOWN = -1.0
+"""The number of a category that the first frame did not have."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The columns of a frame that a network can learn from.
+
+    Attributes:
+        columns: What they are.
+        remarks: What was found, in sentences: columns that are left out, and why.
+    """
+
+    columns: tuple[Column, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Their names."""
+        return [column.name for column in self.columns]
+
+    def cells(self, source: Any) -> np.ndarray:
+        """The cells of another frame.
+
+        Args:
+            source: A polars or pandas data frame with these columns.
+
+        Returns:
+            float64 of shape (rows, columns): numbers, or numbers of categories, −1 for a category that is not known;
+            NaN where missing.
+
+        Raises:
+            DataError: A column holds other things than it did.
+        """
+        frame = _frame(source)
+        table = _table(frame)
+        return np.stack([_again(frame[column.name], column, table) for column in self.columns], axis=1)
+
+
+def is_table(source: Any) -> bool:
+    """Whether it is a polars or pandas data frame with a column that holds no numbers."""
+    if isinstance(source, pl.DataFrame):
+        return not all(kind.is_numeric() or kind in (pl.Boolean, pl.Null) for kind in source.dtypes)
+    if type(source).__module__.startswith("pandas") and hasattr(source, "columns"):
+        return not all(getattr(kind, "kind", "O") in "iufb" for kind in source.dtypes)
+    return False
+
+
+def features(source: Any) -> tuple[Features, np.ndarray]:
+    """What the columns of a frame are, as `kohort.data.load` finds it, and its cells.
+
+    Args:
+        source: A polars or pandas data frame of inputs alone.
+
+    Raises:
+        DataError: A column cannot be read, or none can be learnt from.
+    """
+    frame = _frame(source)
+    table = _table(frame)
+    columns: list[Column] = []
+    cells: list[np.ndarray] = []
+    remarks: list[str] = []
+    for column in frame.iter_columns():
+        if is_text(column.dtype):
+            column = with_numbers(column, False, table.title, remarks)
+        values, levels, why = cells_of(column, table)
+        if why:
+            remarks.append(f"{column.name!r} is left out: {why}.")
+            continue
+        columns.append(Column(column.name, levels, bool(np.isnan(values).any())))
+        cells.append(values)
+    if not columns:
+        raise DataError(f"the frame must have a column to learn from. Got none: {' '.join(remarks[:5])} Add a column.")
+    return Features(tuple(columns), tuple(remarks)), np.stack(cells, axis=1)
+
+
+def _frame(source: Any) -> pl.DataFrame:
+    return source if isinstance(source, pl.DataFrame) else from_pandas(source)
+
+
+def _table(frame: pl.DataFrame) -> Table:
+    return Table("table", np.arange(1, frame.height + 1))
+
+
+def _again(series: pl.Series, column: Column, table: Table) -> np.ndarray:
+    if series.null_count() == len(series):
+        return np.full(len(series), np.nan)
+    if column.levels:
+        return _codes(_text(series), column.levels)
+    if is_text(series.dtype):
+        series = _written(_text(series), table)
+    return numbers_of(series, table)
+
+
+def _text(series: pl.Series) -> pl.Series:
+    text = series.cast(pl.String).str.strip_chars()
+    return text.set(text == "", None)
+
+
+def _codes(text: pl.Series, levels: Sequence[str]) -> np.ndarray:
+    names = pl.Series(levels, dtype=pl.String)
+    codes = text.replace_strict(names, np.arange(len(levels)), default=UNKNOWN, return_dtype=pl.Float64)
+    return np.where(text.is_null().to_numpy(), np.nan, codes.to_numpy())
+
+
+def _written(text: pl.Series, table: Table) -> pl.Series:
+    written = read_numbers(text)
+    wrong = written.numbers.is_null() & text.is_not_null()
+    if wrong.any() or written.doubtful is not None:
+        cell = text[int(wrong.arg_max() or 0)] if wrong.any() else written.doubtful
+        raise DataError(
+            f"{table.title}: column {text.name!r} must hold numbers, as it did where the network learnt. "
+            f"Got {cell!r}. Write the numbers plainly."
+        )
+    return written.numbers.alias(text.name)

@@ -1,0 +1,52 @@
+"""A run of a study as a script that trains it again with Keras alone, and the rows that it trains on."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kohort.data.dataset import Dataset
+from kohort.data.splitting import split
+from kohort.errors import DataError
+from kohort.recipes.as_code import as_code
+from kohort.recipes.recipe import Recipe
+
+
+def write_script(recipe: Recipe, seed: int, dataset: Dataset, batch_size: int, path: Path) -> Path:
+    """Writes a script, and beside it an `.npz` file with the rows of a seed as its networks see them.
+
+    Run where Keras, JAX and NumPy are installed, and Kohort need not be, the script trains as the run did: the same
+    weights at the start, batches and noise, so the same logs up to rounding. Targets of a regression are centred and
+    scaled by the training rows, and so are the script's logs; `target_mean` and `target_deviation` lie with the rows.
+
+    Args:
+        recipe: A recipe of the catalogue.
+        seed: The seed.
+        dataset: What the study learns.
+        batch_size: The study's, which decides how rows are cut.
+        path: The script; the rows are written to a file of the same name that ends in `.npz`.
+
+    Returns:
+        The script.
+
+    Raises:
+        DataError: The files cannot be written.
+        RecipeError: The recipe is the user's own function, which is code already.
+    """
+    rows = path.with_suffix(".npz")
+    text = as_code(recipe, batch_size=batch_size, seed=seed, rows=rows.name)
+    own = split(dataset, seed, batch_size)
+    learnt = dataset.targets(own.train)
+    x, y = dataset.inputs(own.train), learnt.values
+    parts = {"": own.train, "_validation": own.validation, "_test": own.test}
+    arrays: dict[str, Any] = {
+        f"{name}{part}": array[numbers] for part, numbers in parts.items() for name, array in (("x", x), ("y", y))
+    }
+    if not dataset.classes:
+        arrays |= {"target_mean": learnt.centre, "target_deviation": learnt.spread}
+    try:
+        np.savez_compressed(rows, **arrays)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: the script cannot be written: {error}. Name another file.") from error
+    return path
