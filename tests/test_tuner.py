@@ -1,6 +1,7 @@
 """The tuner: spaces, halving, ensembles, the journal, and searches from one end to the other."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from kohort.recipes.grammar import parse
 from kohort.tuner.builder import BuilderSpace
 from kohort.tuner.cocktail import baseline, cocktail
 from kohort.tuner.ensemble import greedy
+from kohort.tuner.finalists import final_of
 from kohort.tuner.halving import Halving, rungs_of
 from kohort.tuner.journal import Journal, Tried
 from kohort.tuner.objective import best_epoch, objective_of
@@ -475,6 +477,12 @@ def test_candidates_that_diverge_are_passed_by_and_if_all_do_that_is_said() -> N
     assert 0 < len(lost) < 32
     assert all(not own.finished for own in lost)
     assert np.isfinite([own.score for own in found.best(5)]).all()
+    (good,) = found.best(1)
+    wildest = max(lost, key=lambda own: own.values["sgd rate"])
+    lucky = replace(wildest, score=good.score, finished=True)  # as if it had not diverged under the search's seed
+    final = final_of(own, replace(found, tried=(good, lucky)), finalists=2, seeds=2)
+    assert [finalist.tried for finalist in final.finalists] == [good]
+    assert final.left_out == {wildest.recipe: "diverged"}
     hopeless = Space("hopeless", {}, (Knob("sgd", "rate", 1e20, 1e30),))
     with pytest.raises(DataError, match=r"search of 'hopeless' must leave a candidate.*Got none of 4\. 4 diverged"):
         kohort.tune(line(), space=hopeless, candidates=4, minutes=None, epochs=3, verbose=0)
@@ -528,7 +536,7 @@ def test_a_function_that_does_not_build_is_refused_with_its_values() -> None:
     ("options", "error"),
     [
         ({"minutes": None}, "must end. Got minutes, candidates and run_epochs of None"),
-        ({"minutes": 0}, "minutes must be at least 0. Got 0"),
+        ({"minutes": 0}, "minutes must be above 0. Got 0"),
         ({"candidates": 0}, "candidates must be at least 1. Got 0"),
         ({"seeds": 5}, "seeds must be at least 6. Got 5"),
         ({"run_epochs": 0}, "run_epochs must be at least 1. Got 0"),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kohort.cli.given import Drop, Given, Group, Target, Task, Time, data_of, network_of
+from kohort.cli.given import Drop, Encoding, Given, Group, Separator, Target, Task, Time, data_of, network_of
 from kohort.cli.printing import finite
 
 
@@ -18,6 +18,8 @@ def tune(
     group: Group = None,
     time: Time = None,
     drop: Drop = "",
+    separator: Separator = None,
+    encoding: Encoding = None,
     space: Annotated[
         str,
         typer.Option(
@@ -61,11 +63,13 @@ def tune(
 
     Example: kohort tune customers.csv --target churned --minutes 10
     """
+    from kohort.report.destination import check_folder
     from kohort.runtime import check_backend
 
     check_backend()
+    check_folder(report)
     of_a_file = {"target": target, "task": task, "group": group, "time": time, "drop": drop}
-    data = data_of(dataset, {**of_a_file, "separator": None, "encoding": None})
+    data = data_of(dataset, {**of_a_file, "separator": separator, "encoding": encoding})
     from kohort.tuner.tune import tune as search
 
     result = search(

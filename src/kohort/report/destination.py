@@ -1,5 +1,6 @@
 """Where a report can be written; asked before anything is trained, or loaded."""
 
+import os
 from pathlib import Path
 
 from kohort.errors import DataError
@@ -21,3 +22,17 @@ def check_report(path: Path) -> None:
         raise DataError(f"the report must be a file. Got the folder {path.resolve()}. Name a file in it.")
     if path.suffix not in KINDS:
         raise DataError(f"the report's name must end in {' or '.join(KINDS)}. Got {path.name!r}.")
+
+
+def check_folder(path: Path) -> None:
+    """Makes a folder for reports, before anything is trained, or refuses it.
+
+    Raises:
+        DataError: It cannot be made or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{path}: the reports' folder cannot be made: {error}. Name another.") from error
+    if not os.access(path, os.W_OK):
+        raise DataError(f"{path}: the reports' folder must be one to write to. Name another, or change its rights.")

@@ -1,6 +1,6 @@
 """The finalists of a search, trained again under seeds that the search has not seen; one of them is chosen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -51,10 +51,17 @@ class Network:
 
 @dataclass(frozen=True)
 class Final:
-    """The finalists, best first, and their networks after all epochs."""
+    """The finalists of a search.
+
+    Attributes:
+        finalists: Those that trained to the end under every seed, best first.
+        networks: Their networks after all epochs.
+        left_out: Recipes of the others, and why.
+    """
 
     finalists: tuple[Finalist, ...]
     networks: tuple[Network, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def chosen(self) -> Finalist:
@@ -79,12 +86,13 @@ def final_of(setting: Setting, searched: Searched, *, finalists: int = 8, seeds:
     recipes = space.recipes(list(texts), setting)
     own_seeds = [setting.seed + 1 + number for number in range(seeds)]
     networks: list[Network] = []
+    failures: dict[str, str] = {}
     runs = setting.train(
         recipes,
         own_seeds,
         spanning=spanning(space, sorted({own.values.get("structure", "") for own in best}), setting),
         capacity=max(ROUND, finalists * seeds),
-        failed=lambda name, why: None,
+        failed=failures.__setitem__,
         ended=partial(_predict, setting, own_seeds, networks),
     )
     found: list[Finalist] = []
@@ -92,9 +100,12 @@ def final_of(setting: Setting, searched: Searched, *, finalists: int = 8, seeds:
         curves = [setting.objective.curve(runs[recipe.name, s].history) for s in own_seeds if (recipe.name, s) in runs]
         if len(curves) == seeds and np.isfinite(curves).all():
             found.append(_finalist(tried, np.stack(curves), space.is_planned(tried.values)))
+        else:
+            failures.setdefault(recipe.name, "diverged")
     named = {recipe.name: tried.recipe for recipe, tried in zip(recipes, texts.values(), strict=True)}
     ranked = sorted(found, key=lambda own: own.score, reverse=True)
-    return Final(tuple(ranked), tuple(Network(named[n.recipe], n.seed, n.validation, n.test) for n in networks))
+    told = tuple(Network(named[own.recipe], own.seed, own.validation, own.test) for own in networks)
+    return Final(tuple(ranked), told, {named[name]: why for name, why in failures.items()})
 
 
 def _finalist(tried: Tried, curves: np.ndarray, planned: bool) -> Finalist:

@@ -131,6 +131,8 @@ class TuneResult:
             f"{units.said(self.ensemble_test.score)}.",
             *verdict_sentences(self.final.comparison),
         ]
+        for recipe, why in self.found.final.left_out.items():
+            told.append(f"{recipe}, among the best of the search, was passed by under fresh seeds: {why}.")
         if self.ingredients is not None:
             told += ["Its ingredients, each left out:", *verdict_sentences(self.ingredients.comparison)]
         return (

@@ -108,8 +108,9 @@ def tune(
         ("structures", structures, 1),
         ("seeds", seeds, FEWEST_SEEDS),
     ):
-        if value is not None and not value >= (least or 1e-9):
-            raise DataError(f"{name} must be at least {least:g}. Got {value!r}.")
+        if value is not None and not (value >= least and value > 0.0):
+            told = f"at least {least:g}" if least else "above 0"
+            raise DataError(f"{name} must be {told}. Got {value!r}.")
     place = None if folder is None else Path(folder)
     size = batch_size or (128 if dataset.rows >= 2500 else 32)
     objective = objective_of(metric, bool(dataset.classes))
@@ -128,7 +129,7 @@ def tune(
             ended = search(setting, own, budget, structures=structures, halving=halving, study=choose, journal=journal)
             sides[name] = Side(ended, final_of(setting, ended), epochs)
             if not sides[name].final.finalists:
-                raise DataError(_nothing(ended))
+                raise DataError(_nothing(ended, sides[name].final.left_out))
         plain, found = sides["plain"], sides["space"]
         ending = Ending(setting, seeds, smallest_effect, place, heard)
         judged = ending.judged(plain, found)
@@ -164,9 +165,9 @@ def _identity(setting: Setting, space: Searchable, structures: int, halving: boo
     }
 
 
-def _nothing(searched: Searched) -> str:
+def _nothing(searched: Searched, left_out: Mapping[str, str]) -> str:
     tried = len(searched.tried)
-    whys = sorted({own.why for own in searched.tried if own.why})
+    whys = sorted({*(own.why for own in searched.tried if own.why), *left_out.values()})
     failed = sum(own.score == -np.inf for own in searched.tried)
     told = f" {failed} diverged or could not be trained{': ' + '; '.join(whys) if whys else ''}." if failed else ""
     return (
