@@ -7,8 +7,9 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from kohort.recipes.compose import recipes_for
 from kohort.recipes.design import Problem
 from kohort.run import Failure, Run
 from kohort.study.pieces import cut
+from kohort.study.rounds import Rounds
 
 RECIPES = ["none", "l2=0.01", "dropout=0.3", "batchnorm"]
 
@@ -62,7 +64,7 @@ class Here:
     def __exit__(self, *_: object) -> None:
         self.entered -= 1
 
-    def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Iterator[Ended]:
+    def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Generator[Ended, None, None]:
         assert self.entered == 1
         for piece in reversed(pieces):
             self.seen.append(piece)
@@ -133,7 +135,7 @@ def test_trackers_are_told_of_each_run_once_as_pieces_end(tmp_path: Path) -> Non
             return Log()
 
     class Watched(Here):
-        def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Iterator[Ended]:
+        def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Generator[Ended, None, None]:
             for ended in super().train(work, pieces, heard):
                 known.append(len(told))
                 yield ended
@@ -146,7 +148,7 @@ def test_trackers_are_told_of_each_run_once_as_pieces_end(tmp_path: Path) -> Non
 
 def test_pieces_that_have_ended_are_kept_when_a_later_one_fails(tmp_path: Path) -> None:
     class Breaks(Here):
-        def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Iterator[Ended]:
+        def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Generator[Ended, None, None]:
             yield work.train(pieces[0], heard)
             raise StudyError("the cluster is gone")
 
@@ -161,7 +163,7 @@ def test_pieces_that_have_ended_are_kept_when_a_later_one_fails(tmp_path: Path) 
 
 def test_failures_and_warnings_come_back_once() -> None:
     class Fails(Here):
-        def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Iterator[Ended]:
+        def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Generator[Ended, None, None]:
             for piece in pieces:
                 ended = work.train(piece, heard)
                 (names, runs), *others = ended.cohorts
@@ -176,6 +178,64 @@ def test_failures_and_warnings_come_back_once() -> None:
         ("none", "out of memory", "too large")
     ] * 3
     assert len(result.runs) == 13
+
+
+def test_a_process_of_other_versions_trains_nothing() -> None:
+    class Elsewhere(Here):
+        def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Generator[Ended, None, None]:
+            assert isinstance(work, Rounds)
+            yield from super().train(replace(work, asked={**work.asked, "jax": "0.1"}), pieces, heard)
+
+    with pytest.raises(StudyError, match=r"workers must be as the study's own process.* jax \S+ instead of 0\.1\. "):
+        study().run(verbose=0, executor=Elsewhere())
+
+
+def test_an_executor_is_stopped_when_what_it_gave_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[int] = []
+
+    class Watched(Here):
+        def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Generator[Ended, None, None]:
+            try:
+                yield from super().train(work, pieces, heard)
+            finally:
+                stopped.append(self.entered)
+
+    def full(*_: object) -> None:
+        raise StudyError("the disk is full")
+
+    monkeypatch.setattr("kohort.store.folder.StudyFolder.add", full)
+    with pytest.raises(StudyError, match="the disk is full"):
+        study(tmp_path).run(verbose=0, executor=Watched())
+    assert stopped == [1]  # while it still had its workers
+
+
+def test_a_piece_that_is_lost_is_cut_until_one_run_stands_alone() -> None:
+    pytest.importorskip("ray")
+    from kohort.executors.ray import _given_up, _halves
+
+    piece = Piece(("none", "l2", "dropout"), (3, 4, 5), 90)
+    going, runs = [piece], []
+    while going:
+        own = going.pop()
+        parts = _halves(own)
+        if parts == [own]:
+            runs.append(own)
+        else:
+            assert sum(part.run_epochs for part in parts) == own.run_epochs
+            going += parts
+    assert sorted((own.recipes, own.seeds) for own in runs) == sorted(
+        ((name,), (seed,)) for name in piece.recipes for seed in piece.seeds
+    )
+    (failure,) = _given_up(runs[0], 4, RuntimeError()).failures
+    assert (failure.kind, failure.cause) == ("interrupted", "its worker was lost 4 times, at last: RuntimeError")
+
+
+def test_ray_refuses_a_worker_that_has_no_room() -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(StudyError, match="must have room for a worker of 1000 CPUs and 0 GPUs"):
+        study().run(verbose=0, executor=kohort.executors.Ray(cpus=1000))
 
 
 def test_cores_are_shared_out_and_free_when_their_process_ends(tmp_path: Path) -> None:
@@ -214,8 +274,8 @@ def test_cores_are_shared_out_and_free_when_their_process_ends(tmp_path: Path) -
 def test_numbers_of_an_executor_are_checked_at_the_door() -> None:
     ray = pytest.importorskip("ray")
     assert ray
-    for options in ({"cpus": 0}, {"gpus": -1}, {"pieces_per_worker": 0}, {"retries": -1}, {"cpus": "two"}):
-        with pytest.raises(DataError, match=f"{next(iter(options))} must be a number of at least"):
+    for options in ({"cpus": 0}, {"gpus": -1}, {"pieces_per_worker": 1.5}, {"retries": -1}, {"cpus": np.inf}):
+        with pytest.raises(DataError, match=f"{next(iter(options))} must be a (whole )?number of at least"):
             kohort.executors.Ray(**options)  # pyright: ignore[reportArgumentType]
 
 
@@ -223,15 +283,22 @@ def test_numbers_of_an_executor_are_checked_at_the_door() -> None:
 
 
 def workers() -> list[int]:
-    """The processes that train a piece."""
+    """The processes that train a piece of this process' study, and of no other's."""
+    parents: dict[int, int] = {}
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(b"ray::_trained"):
-                found.append(int(path.parent.name))
-        except OSError:  # it has just ended
-            continue
-    return found
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, IndexError):  # it has just ended
+            own = int(path.name)
+            parents[own] = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if (path / "cmdline").read_bytes().startswith(b"ray::_trained"):
+                found.append(own)
+
+    def is_ours(own: int) -> bool:
+        while own > 1 and own != os.getpid():
+            own = parents.get(own, 0)
+        return own == os.getpid()
+
+    return [own for own in found if is_ours(own)]
 
 
 @pytest.mark.slow
@@ -247,8 +314,9 @@ def test_ray_workers_give_the_same_numbers_though_they_are_killed(tmp_path: Path
             fresh = [pid for pid in workers() if pid not in killed]
             if fresh:
                 time.sleep(0.5)
-                os.kill(fresh[0], signal.SIGKILL)
-                killed.append(fresh[0])
+                with suppress(ProcessLookupError):  # it has ended of itself
+                    os.kill(fresh[0], signal.SIGKILL)
+                    killed.append(fresh[0])
             time.sleep(0.1)
 
     executor = kohort.executors.Ray(pieces_per_worker=1)
@@ -276,13 +344,14 @@ def test_a_node_that_leaves_takes_nothing_with_it(tmp_path: Path) -> None:
     cluster: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     node = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    leave = threading.Event()
+    leave, left = threading.Event(), threading.Event()
 
     def gone() -> None:
         while not leave.is_set():
             if len(workers()) == 2:
                 time.sleep(1.0)
                 cluster.remove_node(node, allow_graceful=False)
+                left.set()
                 return
             time.sleep(0.1)
 
@@ -295,4 +364,5 @@ def test_a_node_that_leaves_takes_nothing_with_it(tmp_path: Path) -> None:
         leave.set()
         thread.join()
         cluster.shutdown()
+    assert left.is_set()
     assert_same(study().run(verbose=0).runs, far.runs)

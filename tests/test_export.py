@@ -20,9 +20,11 @@ from kohort.errors import DataError, KohortError, NotSupportedError, RecipeError
 from kohort.exports import network as exported
 from kohort.exports.card import card
 from kohort.exports.onnx_file import check
+from kohort.exports.script import write_script
 from kohort.recipes.compose import recipes_for
 from kohort.recipes.design import Problem
 from kohort.run import Outcome, Run
+from kohort.study.problem import problem_of
 from kohort.trackers import MLflow
 from tests import made_runs
 
@@ -125,8 +127,8 @@ def test_a_network_of_two_inputs_is_an_onnx_file_with_two(tmp_path: Path) -> Non
     model: Any = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Concatenate()(inputs)))
     rows = [np.random.default_rng(size).normal(size=(5, size)).astype("float32") for size in (2, 3)]
     kohort.export(model, tmp_path / "known.onnx", rows=rows)
-    kohort.export(model, tmp_path / "of_zeros.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "of_zeros.onnx", providers=["CPUExecutionProvider"])
+    kohort.export(model, tmp_path / "made_up.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "made_up.onnx", providers=["CPUExecutionProvider"])
     found: Any = session.run(None, {own.name: array for own, array in zip(session.get_inputs(), rows, strict=True)})
     np.testing.assert_allclose(found[0], model.predict(rows, verbose=0), atol=1e-5)
     with pytest.raises(DataError, match="rows must be such as the network takes"):
@@ -420,3 +422,12 @@ def test_the_card_of_a_folder_says_what_the_results_does(made: Any, tmp_path: Pa
         for own in (one, other)
     )
     assert ours == theirs
+
+
+def test_a_script_takes_no_other_files_place(tmp_path: Path) -> None:
+    np.savez(tmp_path / "photos.npz", x=np.zeros(3))
+    (recipe,) = recipes_for(["none"], problem_of(kohort.data.moons(), 32, 1))
+    with pytest.raises(DataError, match=r"the script's rows go to photos\.npz, where another file is"):
+        write_script(recipe, 0, kohort.data.moons(), 32, tmp_path / "photos.py")
+    write_script(recipe, 0, kohort.data.moons(), 32, tmp_path / "moons.py")
+    write_script(recipe, 1, kohort.data.moons(), 32, tmp_path / "moons.py")  # over its own

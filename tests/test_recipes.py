@@ -14,7 +14,7 @@ import kohort
 from kohort.cli.app import app
 from kohort.errors import RecipeError
 from kohort.recipes.blocks import batchnorm_momentum
-from kohort.recipes.compiling import SmoothedCrossentropy
+from kohort.recipes.compiling import SmoothedCrossentropy, class_weights
 from kohort.recipes.compose import network_for, recipes_for
 from kohort.recipes.convolutional import cnn
 from kohort.recipes.design import Problem
@@ -378,3 +378,8 @@ def test_class_weights_are_those_of_fit_and_share_a_program() -> None:
 def test_class_weights_need_the_number_of_rows() -> None:
     with pytest.raises(RecipeError, match="'classweights' needs the number of rows of each class"):
         recipes_for(["classweights"], DIGITS)
+
+
+def test_a_class_that_is_in_the_test_alone_weighs_1_and_spoils_no_other() -> None:
+    assert class_weights([30, 10, 0], 1.0) == [*class_weights([30, 10], 1.0), 1.0]
+    np.testing.assert_allclose(np.array(class_weights([30, 10, 5], 0.5)) @ [30, 10, 5], 45)

@@ -110,14 +110,34 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     assert re.search(SAYS.get(name_of(page), ""), done.stdout)
 
 
+def lines_of_commands(text: str) -> list[str]:
+    """The lines of blocks that are of a console, or of no language."""
+    found, language = [], None
+    for line in text.splitlines():
+        if line.startswith("```"):
+            language = line.removeprefix("```") if language is None else None
+        elif language in ("", "console"):
+            found.append(line.removeprefix("$ "))
+    return found
+
+
 def commands() -> list[str]:
     """All lines that call kohort, on the pages and in the README."""
     texts = [path.read_text("utf-8") for path in [*PAGES, ROOT / "README.md"]]
-    blocks = [block for text in texts for block in re.findall(r"```(?:console)?\n(.*?)```", text, re.DOTALL)]
-    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    lines = [line for text in texts for line in lines_of_commands(text)]
     calls = [re.sub(r"^\S*/kohort ", "kohort ", call.strip()) for line in lines for call in line.split("&&")]
     calls += [call for text in texts for call in re.findall(r"`(kohort [a-z][^`]*)`", text)]
     return sorted({call for call in calls if call.startswith("kohort ") and "…" not in call})
+
+
+def test_commands_are_found() -> None:
+    found = commands()
+    for call in (
+        "kohort compare digits",
+        "kohort card digits-study model_card.md",
+        "kohort compare wine --model my_module:network",
+    ):
+        assert call in found
 
 
 @pytest.mark.parametrize("line", commands())

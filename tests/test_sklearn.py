@@ -3,6 +3,7 @@
 import pickle
 import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,15 @@ def test_a_later_cell_that_is_no_number_is_refused() -> None:
 # scikit-learn's manners
 
 
+def test_numbers_are_read_as_those_were_that_were_learnt_from() -> None:
+    known, cells = features(pl.DataFrame({"price": ["1.234,5", "7", "2"], "name": ["a", "b", "a"]}))
+    assert cells[0, 0] == 1234.5
+    later = pl.DataFrame({"price": ["1.234", "1,5"], "name": ["b", "a"]})  # alone it could be 1.234
+    assert known.cells(later)[:, 0].tolist() == [1234.0, 1.5]
+    with pytest.raises(DataError, match=r"column 'price' must hold numbers.*Got '1,234\.5'"):
+        known.cells(pl.DataFrame({"price": ["1,234.5"], "name": ["b"]}))
+
+
 def test_the_constructor_keeps_what_it_is_given() -> None:
     recipes = ["none"]
     estimator = KohortClassifier(recipes, epochs="nonsense")  # pyright: ignore[reportArgumentType]
@@ -251,6 +261,14 @@ def test_a_rows_prediction_does_not_depend_on_the_others(compared: KohortClassif
     together = compared.predict_proba(x)
     alone = np.concatenate([compared.predict_proba(x[row : row + 1]) for row in range(0, len(x), 29)])
     np.testing.assert_array_equal(together[::29], alone)
+
+
+def test_threads_predict_side_by_side(compared: KohortClassifier, wine: tuple) -> None:
+    x, _ = wine
+    alone = compared.predict_proba(x)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: compared.predict_proba(x), range(24)))
+    assert all(np.array_equal(own, alone) for own in found)
 
 
 def test_the_recipe_is_chosen_on_validation_rows(compared: KohortClassifier) -> None:

@@ -133,11 +133,13 @@ def test_a_report_that_fails_costs_no_result() -> None:
     def failing() -> None:
         raise ValueError("nothing to compare")
 
+    tracker = Failing(9)
     with (
-        pytest.warns(UserWarning, match="Got nothing to compare. The study goes on"),
-        Sending([Failing(9)], IDENTITY) as own,
+        pytest.warns(UserWarning, match="trackers are told of no verdicts: nothing to compare"),
+        Sending([tracker], IDENTITY) as own,
     ):
         own.finish(failing)
+    assert tracker.said == [None]  # it has failed at nothing
 
 
 def test_what_mlflow_has_is_not_logged_twice(store: str) -> None:
@@ -354,7 +356,8 @@ def test_a_tracker_that_fails_costs_no_run_and_is_told_later(in_folder: bool, tm
         result = study(folder, trackers=[failing, whole, TensorBoard(tmp_path / "logs")]).run(verbose=0)
     assert len([own for own in w if "server down" in str(own.message)]) == 1
     assert len(result.runs) == 6
-    assert len(failing.said) == 4
+    assert len(failing.said) == 5
+    assert failing.said[-1] == "left"  # so that it does not wait for more
     assert {(run.recipe, run.seed) for run in whole.said[:-1]} == set(result.runs)
     assert whole.said[-1].comparison.baseline == "none"
     assert len(list((tmp_path / "logs").rglob("seed */events.*"))) == 6

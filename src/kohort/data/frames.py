@@ -10,7 +10,7 @@ import polars as pl
 from kohort.data.columns import Column
 from kohort.data.pandas_frames import from_pandas
 from kohort.data.tables import Table, cells_of, is_text, numbers_of, with_numbers
-from kohort.data.written_numbers import read_numbers
+from kohort.data.written_numbers import Comma, read_alike, read_numbers
 from kohort.errors import DataError
 
 UNKNOWN = -1.0
@@ -24,10 +24,12 @@ class Features:
     Attributes:
         columns: What they are.
         remarks: What was found, in sentences: columns that are left out, and why.
+        commas: Of each column, what commas are in numbers that are written in it.
     """
 
     columns: tuple[Column, ...]
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[str, ...]
+    commas: tuple[Comma, ...]
 
     @property
     def names(self) -> list[str]:
@@ -49,7 +51,8 @@ class Features:
         """
         frame = _frame(source)
         table = _table(frame)
-        return np.stack([_again(frame[column.name], column, table) for column in self.columns], axis=1)
+        own = zip(self.columns, self.commas, strict=True)
+        return np.stack([_again(frame[column.name], column, comma, table) for column, comma in own], axis=1)
 
 
 def is_table(source: Any) -> bool:
@@ -75,8 +78,11 @@ def features(source: Any) -> tuple[Features, np.ndarray]:
     columns: list[Column] = []
     cells: list[np.ndarray] = []
     remarks: list[str] = []
+    commas: list[Comma] = []
     for column in frame.iter_columns():
+        comma: Comma = ""
         if is_text(column.dtype):
+            comma = read_numbers(_text(column)).comma
             column = with_numbers(column, False, table.title, remarks)
         values, levels, why = cells_of(column, table)
         if why:
@@ -84,9 +90,10 @@ def features(source: Any) -> tuple[Features, np.ndarray]:
             continue
         columns.append(Column(column.name, levels, bool(np.isnan(values).any())))
         cells.append(values)
+        commas.append(comma)
     if not columns:
         raise DataError(f"the frame must have a column to learn from. Got none: {' '.join(remarks[:5])} Add a column.")
-    return Features(tuple(columns), tuple(remarks)), np.stack(cells, axis=1)
+    return Features(tuple(columns), tuple(remarks), tuple(commas)), np.stack(cells, axis=1)
 
 
 def _frame(source: Any) -> pl.DataFrame:
@@ -97,13 +104,13 @@ def _table(frame: pl.DataFrame) -> Table:
     return Table("table", np.arange(1, frame.height + 1))
 
 
-def _again(series: pl.Series, column: Column, table: Table) -> np.ndarray:
+def _again(series: pl.Series, column: Column, comma: Comma, table: Table) -> np.ndarray:
     if series.null_count() == len(series):
         return np.full(len(series), np.nan)
     if column.levels:
         return _codes(_text(series), column.levels)
     if is_text(series.dtype):
-        series = _written(_text(series), table)
+        series = _written(_text(series), comma, table)
     return numbers_of(series, table)
 
 
@@ -118,13 +125,13 @@ def _codes(text: pl.Series, levels: Sequence[str]) -> np.ndarray:
     return np.where(text.is_null().to_numpy(), np.nan, codes.to_numpy())
 
 
-def _written(text: pl.Series, table: Table) -> pl.Series:
-    written = read_numbers(text)
-    wrong = written.numbers.is_null() & text.is_not_null()
-    if wrong.any() or written.doubtful is not None:
-        cell = text[int(wrong.arg_max() or 0)] if wrong.any() else written.doubtful
+def _written(text: pl.Series, comma: Comma, table: Table) -> pl.Series:
+    numbers = read_alike(text, comma)
+    wrong = numbers.is_null() & text.is_not_null()
+    if wrong.any():
+        cell = text[int(wrong.arg_max() or 0)]
         raise DataError(
             f"{table.title}: column {text.name!r} must hold numbers, as it did where the network learnt. "
             f"Got {cell!r}. Write the numbers plainly."
         )
-    return written.numbers.alias(text.name)
+    return numbers.alias(text.name)

@@ -128,7 +128,7 @@ def to_keep(result: StudyResult) -> StudyResult:
     """A comparison without what cannot be pickled: it reports and judges, and builds no networks."""
     bare = {key: _bare(run) for key, run in result.runs.items()}
     runs = Runs(bare, cohorts=result.runs.cohorts, separate=result.runs.separate)
-    return replace(result, runs=runs, predictor=None)
+    return replace(result, runs=runs, predictor=None, recipes=())
 
 
 def _bare(run: Run) -> Run:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import keras
@@ -59,9 +60,13 @@ class Ensemble:
         self.networks = tuple(networks)
         self._model: keras.Model | None = model
         self._architecture = ""
+        self._one_at_a_time = Lock()  # the networks take turns in one model
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"networks": self.networks, "_model": None, "_architecture": self._described()}
+        return {"networks": self.networks, "_architecture": self._described()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _model=None, _one_at_a_time=Lock())
 
     def _described(self) -> str:
         return self._architecture if self._model is None else self._model.to_json()
@@ -94,12 +99,14 @@ class Ensemble:
             The mean over networks of probabilities, or of numbers in units of the target, float64 of shape
             (rows, outputs).
         """
-        if self._model is None:
-            self._model = _built(self._architecture)
         total: Any = 0.0
-        for network, inputs in zip(self.networks, self.inputs(cells), strict=True):
-            self._model.set_weights(list(network.weights))
-            total = total + network.targets.in_units(_outputs(self._model, inputs)).astype(np.float64)
+        seen = self.inputs(cells)
+        with self._one_at_a_time:
+            if self._model is None:
+                self._model = _built(self._architecture)
+            for network, inputs in zip(self.networks, seen, strict=True):
+                self._model.set_weights(list(network.weights))
+                total = total + network.targets.in_units(_outputs(self._model, inputs)).astype(np.float64)
         return total / len(self.networks)
 
 

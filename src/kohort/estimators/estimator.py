@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 import keras
@@ -44,6 +45,10 @@ RECIPES = ("none", "l2", "dropout=0.3", "batchnorm")
 
 MANY_ROWS = 2_500
 """With so many, batches are of 128 rows, else of 32; as `kohort.tune` has it."""
+
+
+_ONE_AT_A_TIME = Lock()
+"""Training sets the generators of the whole process, as `keras.utils.set_random_seed` does, so threads take turns."""
 
 
 class _KohortEstimator(BaseEstimator):
@@ -122,6 +127,10 @@ class _KohortEstimator(BaseEstimator):
             y: Class numbers, int32, or numbers, float32, of shape (rows,).
             classes: The classes' names; none of a regression.
         """
+        with _ONE_AT_A_TIME:
+            return self._learnt(cells, y, classes)
+
+    def _learnt(self, cells: np.ndarray, y: np.ndarray, classes: tuple[str, ...]) -> Self:
         seeds = self._seeds()
         size = (128 if len(y) >= MANY_ROWS else 32) if self.batch_size is None else self.batch_size
         check_scalar(size, "batch_size", Integral, min_val=1)
@@ -380,4 +389,10 @@ def _on_all(recipe: Recipe, dataset: Dataset, seeds: Sequence[int], verbose: int
     finished = [run for run in runs.values() if run.outcome.finished]
     if not finished:
         raise RecipeError(f"recipe {recipe.name!r} must train to its end. Got {len(runs)} runs that diverged.")
+    if len(finished) < len(runs):
+        warnings.warn(
+            f"{len(runs) - len(finished)} of {len(runs)} networks of recipe {recipe.name!r} diverged on all rows and "
+            "have no part in the ensemble.",
+            stacklevel=5,
+        )
     return Ensemble(finished[0].model(), [network_of(run, encoding, targets) for run in finished])

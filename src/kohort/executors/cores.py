@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -25,7 +25,7 @@ def take_cores(count: int) -> tuple[int, ...]:
     """
     if not hasattr(os, "sched_setaffinity") or count >= len(os.sched_getaffinity(0)):
         return ()
-    with ExitStack() as locks:
+    with suppress(OSError), ExitStack() as locks:  # unbound where locks cannot be written
         found: list[int] = []
         for core, lock in _free():
             found.append(core)

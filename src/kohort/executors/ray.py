@@ -1,9 +1,10 @@
 """The runs of a study on the workers of a Ray cluster; the only file that knows Ray."""
 
 import logging
+import math
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,7 @@ from kohort.errors import DataError, StudyError
 from kohort.executors.cores import take_cores
 from kohort.executors.work import Ended, Piece, Work
 from kohort.progress import Listener, Pace, Stage
+from kohort.run import Failure
 from kohort.runtime import cores
 
 LOST = (
@@ -34,18 +36,21 @@ class Ray:
 
     A worker gets the data once, through Ray's object store, and trains pieces of the study, some recipes under some
     seeds each. Runs that have ended come back as soon as their piece has, and this process keeps them: the study's
-    folder has one writer. A piece whose worker is lost is trained by another. The numbers are those of the same study
-    trained here, as long as the machines are of one kind: workers have as many devices as this process, one or several.
+    folder has one writer. The numbers are those of the same study trained here: workers have the same versions and the
+    same kind of devices, as many or one as this process has, or are refused.
+
+    A piece whose worker is lost is trained by another, cut in half, so that what kills its worker stands alone in the
+    end; a single run that has lost several workers is given up, and the others go on.
 
     Args:
-        address: The cluster: `"auto"` for the one that this machine belongs to, `"host:port"`, or `"ray://…"`; None for
-            the one that Ray is connected to already, else workers on this machine.
+        address: The cluster: `"auto"` for the one that this machine belongs to, or `"host:port"`; None for the one that
+            Ray is connected to already, else workers on this machine. For what workers need besides (`runtime_env`),
+            call `ray.init` first.
         cpus: CPUs of a worker. On its machine it is bound to so many cores that no other worker has.
-        gpus: GPUs of a worker.
+        gpus: GPUs of a worker; without any it trains on CPUs, whatever its machine has.
         pieces_per_worker: Into how many pieces for each worker the work is cut. More lose less with a worker and are
             shared out more evenly; each traces its recipes anew, some tenths of a second for each.
-        retries: How often a piece is given to another worker before that is an error. Every loss halves a piece of
-            several seeds, so that what kills its worker stands alone in the end.
+        retries: How often a single run that has lost its worker is given to another.
 
     Raises:
         DataError: A number makes no sense.
@@ -58,18 +63,20 @@ class Ray:
         cpus: float = 1,
         gpus: float = 0,
         pieces_per_worker: int = 2,
-        retries: int = 20,
+        retries: int = 3,
     ):
-        for name, value, least in (
-            ("cpus", cpus, 0.01),
-            ("gpus", gpus, 0),
-            ("pieces_per_worker", pieces_per_worker, 1),
-            ("retries", retries, 0),
+        for name, value, least, whole in (
+            ("cpus", cpus, 0.01, False),
+            ("gpus", gpus, 0, False),
+            ("pieces_per_worker", pieces_per_worker, 1, True),
+            ("retries", retries, 0, True),
         ):
-            if not isinstance(value, int | float) or isinstance(value, bool) or not value >= least:
-                raise DataError(f"{name} must be a number of at least {least:g}. Got {value!r}.")
+            kinds = int if whole else (int, float)
+            if not isinstance(value, kinds) or isinstance(value, bool) or not least <= value < math.inf:
+                told = "whole number" if whole else "number"
+                raise DataError(f"{name} must be a {told} of at least {least:g}. Got {value!r}.")
         self.address, self.cpus, self.gpus = address, cpus, gpus
-        self.pieces_per_worker, self.retries = int(pieces_per_worker), int(retries)
+        self.pieces_per_worker, self.retries = pieces_per_worker, retries
         self._connected_here = False
 
     def __enter__(self) -> "Ray":
@@ -80,13 +87,20 @@ class Ray:
                 with warnings.catch_warnings():
                     # what Ray forks becomes another program at once
                     warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
-                    ray.init(self.address, logging_level=logging.ERROR, log_to_driver=False, **here)
+                    ray.init(self.address or "local", logging_level=logging.ERROR, log_to_driver=False, **here)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 raise StudyError(
                     f"the Ray cluster {self.address or 'of this machine'!r} must be there. Got {error}. Start it with "
                     "`ray start --head`, or name another."
                 ) from error
             self._connected_here = True
+        if not self._room():
+            has = ray.cluster_resources()
+            self.__exit__()
+            raise StudyError(
+                f"the Ray cluster must have room for a worker of {self.cpus:g} CPUs and {self.gpus:g} GPUs. Got "
+                f"{has.get('CPU', 0.0):g} CPUs and {has.get('GPU', 0.0):g} GPUs. Ask for less, or add nodes first."
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,78 +108,90 @@ class Ray:
             self._connected_here = False
             ray.shutdown()
 
-    @property
-    def workers(self) -> int:
-        """How many workers the cluster has room for; at least 1, for which Ray then waits."""
+    def _room(self) -> int:
         has = ray.cluster_resources()
         room = [has.get("CPU", 0.0) / self.cpus]
         room += [has.get("GPU", 0.0) / self.gpus] if self.gpus else []
-        return max(1, int(min(room)))
+        return int(min(room))
+
+    @property
+    def workers(self) -> int:
+        """How many workers the cluster has room for; at least 1, for which Ray waits where nodes have left."""
+        return max(1, self._room())
 
     @property
     def pieces(self) -> int:
         """Into how many pieces, about, work should be cut."""
         return self.workers * self.pieces_per_worker
 
-    def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Iterator[Ended]:
-        """Trains pieces, and gives each as soon as it has ended.
-
-        Raises:
-            StudyError: A piece has been lost with its worker more often than `retries`.
-        """
+    def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Generator[Ended, None, None]:
+        """Trains pieces, and gives each as soon as it has ended; closed before the end, it stops the others."""
         given = ray.put(work)
         going: dict[Any, tuple[Piece, int]] = {}
         progress = _Progress.options(num_cpus=0).remote()
         total, done = sum(piece.run_epochs for piece in pieces), 0
-        options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_retries": 0}
+        # variables of their own: these workers are shared with no other task, which would find itself bound to a core
+        variables = {"KOHORT_WORKER": f"{self.cpus:g} CPUs, {self.gpus:g} GPUs"}
+        variables |= {name: os.environ[name] for name in ("JAX_NUM_CPU_DEVICES",) if name in os.environ}
+        variables |= {} if self.gpus else {"JAX_PLATFORMS": "cpu"}
+        options = {
+            "num_cpus": self.cpus,
+            "num_gpus": self.gpus,
+            "max_retries": 0,
+            "runtime_env": {"env_vars": variables},
+        }
         own_cores = int(self.cpus) if self.cpus == int(self.cpus) and not self.gpus else 0
-        environment = {name: os.environ[name] for name in ("JAX_NUM_CPU_DEVICES", "XLA_FLAGS") if name in os.environ}
 
         def submit(piece: Piece, losses: int) -> None:
-            task = _trained.options(**options).remote([given], piece, environment, own_cores, progress)
-            going[task] = (piece, losses)
+            going[_trained.options(**options).remote([given], piece, own_cores, progress)] = (piece, losses)
 
         for piece in pieces:
             submit(piece, 0)
         told = f"training on {self.workers} workers"
+        look, under_way = Pace(POLL), [0]
         try:
             while going:
-                heard(Stage(told, done, total))
                 ready, _ = ray.wait(list(going), timeout=POLL)
                 for task in ready:
                     piece, losses = going.pop(task)
                     try:
                         ended: Ended = ray.get(task)
                     except LOST as error:
-                        if losses >= self.retries:
-                            raise StudyError(
-                                f"{piece}: its worker must live until it has trained. It was lost {losses + 1} times, "
-                                f"at last: {_first_line(error)} Give workers more memory, or cohorts fewer members."
-                            ) from error
-                        for smaller in _halves(piece):
-                            submit(smaller, losses + 1)
+                        halves = _halves(piece)
+                        if len(halves) > 1 or losses < self.retries:
+                            for smaller in halves:
+                                submit(smaller, losses + 1 if len(halves) == 1 else 0)
+                            continue
+                        ended = _given_up(piece, losses + 1, error)
                     except exceptions.RayTaskError as error:
                         cause = error.as_instanceof_cause()
                         raise (error.cause or cause) from cause
-                    else:
-                        done += piece.run_epochs
-                        yield ended
-                heard(Stage(told, min(total, done + self._under_way(progress, going)), total))
+                    done += piece.run_epochs
+                    yield ended
+                look(lambda: under_way.__setitem__(0, _under_way(progress)))
+                heard(Stage(told, min(total, done + under_way[0]), total))
         finally:
             for task in going:
                 ray.cancel(task, force=True)
 
-    def _under_way(self, progress: Any, going: Mapping[Any, tuple[Piece, int]]) -> int:
-        """The epochs that pieces in training have trained, as far as it is known."""
-        with suppress(exceptions.RayError):
-            known: dict[Piece, int] = ray.get(progress.known.remote(), timeout=POLL)
-            return sum(known.get(piece, 0) for piece, _ in going.values())
-        return 0
+
+def _under_way(progress: Any) -> int:
+    """The epochs that pieces in training have trained, as far as it is known."""
+    with suppress(exceptions.RayError):
+        return ray.get(progress.under_way.remote(), timeout=POLL)
+    return 0
+
+
+def _given_up(piece: Piece, losses: int, error: Exception) -> Ended:
+    """A single run that lost worker after worker."""
+    told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    cause = f"its worker was lost {losses} times, at last: {told}"
+    return Ended(piece, (), failures=(Failure(piece.recipes[0], piece.seeds[0], "interrupted", cause),))
 
 
 @ray.remote
 class _Progress:
-    """How far the pieces are."""
+    """How far the pieces in training are."""
 
     def __init__(self) -> None:
         self._epochs: dict[Piece, int] = {}
@@ -173,22 +199,23 @@ class _Progress:
     def tell(self, piece: Piece, run_epochs: int) -> None:
         self._epochs[piece] = run_epochs
 
-    def known(self) -> dict[Piece, int]:
-        return self._epochs
+    def ended(self, piece: Piece) -> None:
+        self._epochs.pop(piece, None)
+
+    def under_way(self) -> int:
+        return sum(self._epochs.values())
 
 
 @ray.remote
-def _trained(work: Any, piece: Piece, environment: Mapping[str, str], own_cores: int, progress: Any) -> Ended:
+def _trained(work: Any, piece: Piece, own_cores: int, progress: Any) -> Ended:
     """Trains a piece in a worker.
 
     Args:
-        work: The study's reference, in a list: it is read when JAX knows what to start with.
+        work: The study's reference, in a list: it is read when the process is bound to its cores.
         piece: What to train.
-        environment: What the study's own process has started JAX with.
         own_cores: To how many cores the worker is bound; 0: to none.
         progress: Told how far it is.
     """
-    os.environ.update(environment)
     if own_cores:
         take_cores(own_cores)
     pace = Pace(POLL)
@@ -197,15 +224,23 @@ def _trained(work: Any, piece: Piece, environment: Mapping[str, str], own_cores:
         pace(lambda: progress.tell.remote(piece, stage.run_epochs))
 
     own: Work = ray.get(work[0])
-    return own.train(piece, heard)
+    try:
+        return own.train(piece, heard)
+    finally:
+        progress.ended.remote(piece)
 
 
 def _halves(piece: Piece) -> list[Piece]:
-    middle = len(piece.seeds) // 2
-    halves = [piece.seeds[:middle], piece.seeds[middle:]] if middle else [piece.seeds]
-    each = piece.run_epochs // len(piece.seeds)
-    return [Piece(piece.recipes, seeds, each * len(seeds)) for seeds in halves]
+    """A piece in two, by its seeds or else by its recipes; a single run as it is."""
+    each = piece.run_epochs // (len(piece.seeds) * len(piece.recipes))
 
+    def part(recipes: tuple[str, ...], seeds: tuple[int, ...]) -> Piece:
+        return Piece(recipes, seeds, each * len(recipes) * len(seeds))
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    if len(piece.seeds) > 1:
+        middle = len(piece.seeds) // 2
+        return [part(piece.recipes, own) for own in (piece.seeds[:middle], piece.seeds[middle:])]
+    if len(piece.recipes) > 1:
+        middle = len(piece.recipes) // 2
+        return [part(own, piece.seeds) for own in (piece.recipes[:middle], piece.recipes[middle:])]
+    return [piece]

@@ -1,6 +1,6 @@
 """What an executor is given and gives back: pieces of a study, and their runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,6 +73,6 @@ class Executor(Protocol):
         """Into how many pieces, about, work should be cut."""
         ...
 
-    def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Iterator[Ended]:
-        """Trains pieces, and gives each as soon as it has ended, in any order."""
+    def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Generator[Ended, None, None]:
+        """Trains pieces, and gives each as soon as it has ended, in any order; closed before the end, it stops them."""
         ...

@@ -30,10 +30,12 @@ def write_script(recipe: Recipe, seed: int, dataset: Dataset, batch_size: int, p
         The script.
 
     Raises:
-        DataError: The files cannot be written.
+        DataError: The files cannot be written, or there is another `.npz` file of that name.
         RecipeError: The recipe is the user's own function, which is code already.
     """
     rows = path.with_suffix(".npz")
+    if rows.exists() and not _is_of_a_script(rows):
+        raise DataError(f"{path}: the script's rows go to {rows.name}, where another file is. Name another script.")
     text = as_code(recipe, batch_size=batch_size, seed=seed, rows=rows.name)
     own = split(dataset, seed, batch_size)
     learnt = dataset.targets(own.train)
@@ -50,3 +52,12 @@ def write_script(recipe: Recipe, seed: int, dataset: Dataset, batch_size: int, p
     except OSError as error:
         raise DataError(f"{path}: the script cannot be written: {error}. Name another file.") from error
     return path
+
+
+def _is_of_a_script(rows: Path) -> bool:
+    """Whether a file holds the rows of a script that was written before."""
+    try:
+        with np.load(rows) as arrays:
+            return "x_validation" in arrays
+    except (OSError, ValueError):
+        return False

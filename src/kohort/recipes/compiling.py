@@ -76,14 +76,15 @@ def class_weights(rows: Sequence[int], strength: float) -> list[float]:
 
     Args:
         rows: Rows of each class.
-        strength: The power τ. At 1 all classes weigh the same together, as with scikit-learn's `"balanced"`.
+        strength: The power τ. At 1 all classes weigh the same together, as with scikit-learn's `"balanced"`. A class
+            of which there is no row (cut by times, it may be in the test alone) has the weight 1.
 
     >>> class_weights([30, 10], 1.0)
     [0.6666666666666666, 2.0]
     """
     counts = np.asarray(rows, np.float64)
-    weights = counts**-strength
-    return (weights * counts.sum() / (weights @ counts)).tolist()
+    weights = np.maximum(counts, 1.0) ** -strength
+    return np.where(counts > 0, weights * counts.sum() / (weights @ counts), 1.0).tolist()
 
 
 def _plain_loss(problem: Problem) -> keras.metrics.Metric:

@@ -1,8 +1,10 @@
 """A round of a study: recipes train under some seeds and are tested, but for runs that the study's folder holds."""
 
+import platform
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -15,14 +17,16 @@ from kohort.cohort.outcomes import Measure
 from kohort.cohort.predict import predict
 from kohort.data.dataset import Dataset, Targets
 from kohort.data.splitting import Split, split
-from kohort.errors import RecipeError
+from kohort.errors import RecipeError, StudyError
 from kohort.executors.work import Ended, Executor, Piece
 from kohort.progress import Listener
 from kohort.recipes.recipe import Recipe, callbacks_of
 from kohort.run import Evaluation, Failure, FitPace, Run, Runs
+from kohort.runtime import check_backend
 from kohort.store.folder import StudyFolder
 from kohort.study.answers import answers
 from kohort.study.fit_pace import OnRows, paces
+from kohort.study.here import here
 from kohort.study.material import Material, material_of
 from kohort.study.pieces import cut
 from kohort.study.plan import Plan
@@ -69,12 +73,14 @@ class Rounds:
         dataset: What is learnt.
         plan: The rest of what decides a run's numbers.
         measure: What runs are judged by.
+        asked: Of a worker: what its process must be, as `here` says it, for the study's numbers.
     """
 
     recipes: tuple[Recipe, ...]
     dataset: Dataset
     plan: Plan
     measure: Measure
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     def run(
         self,
@@ -118,7 +124,22 @@ class Rounds:
         return Runs(ordered, cohorts=list(dict.fromkeys(cohorts)), separate=list(dict.fromkeys(separate)))
 
     def train(self, piece: Piece, heard: Listener) -> Ended:
-        """Trains and tests a piece, for an executor."""
+        """Trains and tests a piece, for an executor.
+
+        Raises:
+            StudyError: This process has other versions or devices than the study's own, so other numbers.
+        """
+        check_backend()
+        found = here()
+        wrong = [
+            f"{name} {found[name]} instead of {wanted}" for name, wanted in self.asked.items() if found[name] != wanted
+        ]
+        if wrong:
+            raise StudyError(
+                f"workers must be as the study's own process, whose numbers they give. Got on {platform.node()}: "
+                f"{'; '.join(wrong)}. Install the same versions there, and start the study on a machine with such "
+                "devices."
+            )
         own = replace(self, recipes=tuple(recipe for recipe in self.recipes if recipe.name in piece.recipes))
         failures: list[Failure] = []
         with warnings.catch_warnings(record=True) as warned:
@@ -147,20 +168,23 @@ class Rounds:
         if folder is not None:
             folder.begin([(name, seed) for piece in pieces for name in piece.recipes for seed in piece.seeds])
         warned: set[str] = set()
-        for ended in executor.train(self, pieces, heard):
-            for warning in ended.warnings:
-                if warning not in warned:
-                    warned.add(warning)
-                    warnings.warn(warning, stacklevel=2)
-            for failure in ended.failures:
-                assert failure.seed is not None
-                assert failure.kind in ("out of memory", "refused")
-                _fail(folder, failed, failure.kind, failure.recipe, failure.seed, failure.cause)
-            runs: dict[Key, Run] = {}
-            for names, own in ended.cohorts:
-                runs |= self.with_models(own if folder is None else folder.add(own, names))
-            told(runs.values())
-            yield Runs(runs, cohorts=[names for names, _ in ended.cohorts], separate=ended.separate)
+        with closing(executor.train(replace(self, asked=here()), pieces, heard)) as trained:
+            for ended in trained:
+                for warning in ended.warnings:
+                    if warning not in warned:
+                        warned.add(warning)
+                        warnings.warn(warning, stacklevel=2)
+                for failure in ended.failures:
+                    assert failure.seed is not None
+                    if failure.kind in ("out of memory", "refused"):
+                        _fail(folder, failed, failure.kind, failure.recipe, failure.seed, failure.cause)
+                    else:  # the folder knows it as interrupted
+                        failed(failure)
+                runs: dict[Key, Run] = {}
+                for names, own in ended.cohorts:
+                    runs |= self.with_models(own if folder is None else folder.add(own, names))
+                told(runs.values())
+                yield Runs(runs, cohorts=[names for names, _ in ended.cohorts], separate=ended.separate)
 
     def with_models(self, runs: Sequence[Run]) -> Iterator[tuple[Key, Run]]:
         """Runs that come from elsewhere, able to build their models."""

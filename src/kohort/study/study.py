@@ -12,7 +12,6 @@ import jax
 import keras
 import numpy as np
 
-import kohort
 from kohort.cohort.outcomes import measure
 from kohort.data.dataset import Dataset
 from kohort.data.splitting import Split, duplicates_across, parts, split
@@ -32,6 +31,7 @@ from kohort.statistics.sequential import next_round
 from kohort.statistics.spending import Looks
 from kohort.store.folder import StudyFolder, Weights
 from kohort.store.identity import Identity
+from kohort.study.here import here
 from kohort.study.plan import Plan
 from kohort.study.predicting import Predictor
 from kohort.study.problem import problem_of
@@ -186,10 +186,7 @@ class Study:
             "network": f"{plan.network} {self._code}".strip(),
             "metric": plan.metric,
             "diagnostics": "on" if plan.diagnostics else "off",  # XLA fuses differently
-            "kohort": kohort.__version__,
-            **{name: environment[name] for name in ("keras", "jax", "numpy")},
-            # XLA compiles for one device and for several differently, for any number of several alike
-            "devices": f"{'one' if len(jax.local_devices()) == 1 else 'several'} {jax.local_devices()[0].device_kind}",
+            **here(),
         }
         facts = {
             "source": self.dataset.source,

@@ -187,22 +187,25 @@ class MLflowLog:
 
     def _keep_best(self, best: Run) -> None:
         key = run_key(best, self._identity)
-        if key != self._kept:
-            self._keep_model(best, self._parent)
+        if key != self._kept and self._keep_model(best, self._parent):
             told = {"kohort.model": key, "kohort.model.recipe": best.recipe, "kohort.model.seed": best.seed}
             self._client.log_batch(self._parent, tags=_tags(told))
 
-    def _keep_model(self, run: Run, to: str) -> None:
+    def _keep_model(self, run: Run, to: str) -> bool:
+        """Keeps a model; whether there was one to keep."""
         try:
             model = run.model()
-        except KohortError:  # its weights were not kept, or the study is read from its folder, which has no builders
-            return
+        except KohortError as error:
+            # its weights were not kept, or the study is read from its folder, which has no builders
+            warnings.warn(f"MLflow keeps no model of {run.recipe}, seed {run.seed}: {error}", stacklevel=6)
+            return False
         versions = [f"{name}=={self._identity.decides[name]}" for name in ("keras", "jax", "numpy")]
         with TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a model has no signature, and what Keras and NumPy say of each other
             kept = Path(folder) / "model"
             import_module("mlflow.keras").save_model(model, str(kept), pip_requirements=versions)
             self._client.log_artifacts(to, str(kept), "model")
+        return True
 
 
 def _is_whole(run: Any) -> bool:

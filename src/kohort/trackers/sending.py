@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from contextlib import suppress
 
 from kohort.errors import KohortError
 from kohort.report.document import Document
@@ -43,8 +43,13 @@ class Sending:
         Args:
             made: Makes its report; asked only where there is a tracker, for it takes some time.
         """
-        once = cache(made)
-        self._each(lambda log: log.finish(once()))
+        document = None
+        if self._going:
+            try:
+                document = made()
+            except Exception as error:  # a report that fails costs no result
+                warnings.warn(f"trackers are told of no verdicts: {error or type(error).__name__}.", stacklevel=3)
+        self._each(lambda log: log.finish(document))
 
     def _each(self, tell: Callable[[TrackerLog], None]) -> None:
         for tracker, log in list(self._going):
@@ -54,6 +59,9 @@ class Sending:
         try:
             do()
         except Exception as error:  # whatever a tracker fails of, the study goes on
+            for _, log in (own for own in self._going if own[0] is tracker):
+                with suppress(Exception):  # it has failed already, and is told so that it does not wait
+                    log.leave()
             self._going = [own for own in self._going if own[0] is not tracker]
             warnings.warn(
                 f"{_failed(tracker, error)} The study goes on without it and loses no run: tell it later, by "
