@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,26 +32,34 @@ RECIPES = ("none", "l2=0.01", "dropout=0.1", "dropout=0.3", "dropout=0.5", "batc
 PAUSE = 4.0  # seconds that a worker has trained when it is killed; it takes as long to start
 
 
-def training() -> list[int]:
-    """The workers that train a piece."""
+def workers() -> list[int]:
+    """The processes that train a piece of this process' study, and of no other's."""
+    parents: dict[int, int] = {}
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(b"ray::_trained"):
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, IndexError):  # it has just ended
+            own = int(path.name)
+            parents[own] = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if (path / "cmdline").read_bytes().startswith(b"ray::_trained"):
+                found.append(own)
+
+    def is_ours(own: int) -> bool:
+        while own > 1 and own != os.getpid():
+            own = parents.get(own, 0)
+        return own == os.getpid()
+
+    return [own for own in found if is_ours(own)]
 
 
 def kill(count: int, killed: list[int], done: threading.Event) -> None:
     seen: dict[int, float] = {}
     while not done.wait(0.1) and len(killed) < count:
         now = time.monotonic()
-        for worker in training():
+        for worker in workers():
             if now - seen.setdefault(worker, now) > PAUSE and worker not in killed:
-                os.kill(worker, signal.SIGKILL)
-                killed.append(worker)
+                with suppress(ProcessLookupError):  # it has ended of itself
+                    os.kill(worker, signal.SIGKILL)
+                    killed.append(worker)
                 break
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import kohort
+from benchmarks.ray_workers import workers
 from kohort.errors import DataError, StudyError
 from kohort.executors.work import Ended, Piece, Work
 from kohort.progress import Listener, Stage
@@ -280,25 +281,6 @@ def test_numbers_of_an_executor_are_checked_at_the_door() -> None:
 
 
 # Ray
-
-
-def workers() -> list[int]:
-    """The processes that train a piece of this process' study, and of no other's."""
-    parents: dict[int, int] = {}
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, IndexError):  # it has just ended
-            own = int(path.name)
-            parents[own] = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            if (path / "cmdline").read_bytes().startswith(b"ray::_trained"):
-                found.append(own)
-
-    def is_ours(own: int) -> bool:
-        while own > 1 and own != os.getpid():
-            own = parents.get(own, 0)
-        return own == os.getpid()
-
-    return [own for own in found if is_ours(own)]
 
 
 @pytest.mark.slow

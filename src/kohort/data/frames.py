@@ -9,7 +9,7 @@ import polars as pl
 
 from kohort.data.columns import Column
 from kohort.data.pandas_frames import from_pandas
-from kohort.data.tables import Table, cells_of, is_text, numbers_of, with_numbers
+from kohort.data.tables import Table, is_text, numbers_of, text_of, typed, with_numbers
 from kohort.data.written_numbers import Comma, read_alike, read_numbers
 from kohort.errors import DataError
 
@@ -75,25 +75,16 @@ def features(source: Any) -> tuple[Features, np.ndarray]:
     """
     frame = _frame(source)
     table = _table(frame)
-    columns: list[Column] = []
-    cells: list[np.ndarray] = []
     remarks: list[str] = []
-    commas: list[Comma] = []
-    for column in frame.iter_columns():
-        comma: Comma = ""
-        if is_text(column.dtype):
-            comma = read_numbers(_text(column)).comma
-            column = with_numbers(column, False, table.title, remarks)
-        values, levels, why = cells_of(column, table)
-        if why:
-            remarks.append(f"{column.name!r} is left out: {why}.")
-            continue
-        columns.append(Column(column.name, levels, bool(np.isnan(values).any())))
-        cells.append(values)
-        commas.append(comma)
+    texts = [column for column in frame.iter_columns() if is_text(column.dtype)]
+    commas: dict[str, Comma] = {column.name: read_numbers(text_of(column)).comma for column in texts}
+    frame = frame.with_columns(with_numbers(column, False, table.title, remarks) for column in texts)
+    columns, cells, left_out = typed(frame.iter_columns(), table)
+    remarks += left_out
     if not columns:
         raise DataError(f"the frame must have a column to learn from. Got none: {' '.join(remarks[:5])} Add a column.")
-    return Features(tuple(columns), tuple(remarks), tuple(commas)), np.stack(cells, axis=1)
+    known: tuple[Comma, ...] = tuple(commas.get(column.name, "") for column in columns)
+    return Features(tuple(columns), tuple(remarks), known), np.stack(cells, axis=1)
 
 
 def _frame(source: Any) -> pl.DataFrame:
@@ -108,15 +99,10 @@ def _again(series: pl.Series, column: Column, comma: Comma, table: Table) -> np.
     if series.null_count() == len(series):
         return np.full(len(series), np.nan)
     if column.levels:
-        return _codes(_text(series), column.levels)
+        return _codes(text_of(series), column.levels)
     if is_text(series.dtype):
-        series = _written(_text(series), comma, table)
+        series = _written(text_of(series), comma, table)
     return numbers_of(series, table)
-
-
-def _text(series: pl.Series) -> pl.Series:
-    text = series.cast(pl.String).str.strip_chars()
-    return text.set(text == "", None)
 
 
 def _codes(text: pl.Series, levels: Sequence[str]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Tables -> datasets: what each column is, and what is learnt, is found and said."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -91,16 +91,8 @@ def load(
     table = Table(title, np.flatnonzero(~gone.to_numpy()) + 1)
     y, classes, told = _target(frame[target], task, table)
     remarks.append(told)
-    columns, cells, left_out = [], [], []
-    for column in frame.iter_columns():
-        if column.name in (target, *special):
-            continue
-        values, levels, why = cells_of(column, table)
-        if why:
-            left_out.append(f"{column.name!r} is left out: {why}.")
-            continue
-        columns.append(Column(column.name, levels, bool(np.isnan(values).any())))
-        cells.append(values)
+    inputs = [column for column in frame.iter_columns() if column.name not in (target, *special)]
+    columns, cells, left_out = typed(inputs, table)
     if not columns:
         raise DataError(
             f"{title}: the table must have a column to learn from besides {target!r}. Got none: "
@@ -169,7 +161,22 @@ def _without(frame: pl.DataFrame, drop: Sequence[str], title: str) -> pl.DataFra
 # cells
 
 
-def cells_of(column: pl.Series, table: Table) -> tuple[np.ndarray, tuple[str, ...], str]:
+def typed(inputs: Iterable[pl.Series], table: Table) -> tuple[list[Column], list[np.ndarray], list[str]]:
+    """The columns that can be learnt from, their cells, and a sentence on each that cannot."""
+    columns: list[Column] = []
+    cells: list[np.ndarray] = []
+    left_out: list[str] = []
+    for column in inputs:
+        values, levels, why = _cells(column, table)
+        if why:
+            left_out.append(f"{column.name!r} is left out: {why}.")
+            continue
+        columns.append(Column(column.name, levels, bool(np.isnan(values).any())))
+        cells.append(values)
+    return columns, cells, left_out
+
+
+def _cells(column: pl.Series, table: Table) -> tuple[np.ndarray, tuple[str, ...], str]:
     """Numbers, or numbers of levels and the levels' names; or why the column is left out."""
     empty: tuple[np.ndarray, tuple[str, ...]] = (np.zeros(0), ())
     if column.null_count() == len(column):
@@ -220,13 +227,18 @@ def is_text(kind: pl.DataType) -> bool:
     return kind == pl.String or isinstance(kind, pl.Categorical | pl.Enum)
 
 
+def text_of(column: pl.Series) -> pl.Series:
+    """A column as text without blanks around it; null where nothing is left."""
+    text = column.cast(pl.String).str.strip_chars()
+    return text.set(text == "", None)
+
+
 def with_numbers(column: pl.Series, is_target: bool, title: str, remarks: list[str]) -> pl.Series:
     """A column of text as numbers where they are written in it, else as text.
 
     A target of plain digits stays as it is: they may be names of classes.
     """
-    text = column.cast(pl.String).str.strip_chars()
-    text = text.set(text == "", None)
+    text = text_of(column)
     written = read_numbers(text)
     told = len(text) - text.null_count()
     wrong = written.numbers.is_null() & text.is_not_null()

@@ -148,7 +148,12 @@ class Ray:
         for piece in pieces:
             submit(piece, 0)
         told = f"training on {self.workers} workers"
-        look, under_way = Pace(POLL), [0]
+        pace, under_way = Pace(POLL), 0
+
+        def look() -> None:
+            nonlocal under_way
+            under_way = _under_way(progress)
+
         try:
             while going:
                 ready, _ = ray.wait(list(going), timeout=POLL)
@@ -168,8 +173,8 @@ class Ray:
                         raise (error.cause or cause) from cause
                     done += piece.run_epochs
                     yield ended
-                look(lambda: under_way.__setitem__(0, _under_way(progress)))
-                heard(Stage(told, min(total, done + under_way[0]), total))
+                pace(look)
+                heard(Stage(told, min(total, done + under_way), total))
         finally:
             for task in going:
                 ray.cancel(task, force=True)

@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import jax
-import keras
 import numpy as np
 
 from kohort.cohort.outcomes import measure
@@ -174,7 +173,7 @@ class Study:
         ]
         return table_html((), rows, "a study, trained by run()")
 
-    @property
+    @cached_property
     def identity(self) -> Identity:
         """What the study is, so that a folder takes in no runs of another."""
         plan, environment = self.plan, _environment()
@@ -351,10 +350,8 @@ def _baseline(baseline: str | None, names: tuple[str, ...]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    devices = jax.local_devices()
+    devices, own = jax.local_devices(), here()
     return {
-        "keras": keras.__version__,
-        "jax": jax.__version__,
-        "numpy": np.__version__,
+        **{name: own[name] for name in ("keras", "jax", "numpy")},
         "devices": f"{len(devices)} × {devices[0].device_kind}",
     }

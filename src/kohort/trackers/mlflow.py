@@ -18,10 +18,9 @@ from mlflow.entities import Metric, Param, RunTag
 from kohort.errors import DataError, KohortError
 from kohort.report.document import Document
 from kohort.report.html import page
-from kohort.report.markdown import text
 from kohort.run import Run, best_validated
 from kohort.store.identity import Identity
-from kohort.trackers.tracker import at_the_end, by_epoch, key_of, parameters, run_key
+from kohort.trackers.tracker import at_the_end, by_epoch, key_of, parameters, run_key, verdicts_of
 
 Models = Literal["none", "best", "all"]
 """Which models MLflow keeps: none; that of the run that does best on its own validation rows, with the study; or each
@@ -179,8 +178,7 @@ class MLflowLog:
         verdicts = document.comparison.verdicts
         said = {} if verdicts is None else {own.recipe: own for own in verdicts.verdicts}
         tags = {f"kohort.verdict.{_name(recipe)}": own.words() for recipe, own in said.items()}
-        told = [f"**{text(document.lead)}**", "", *(f"- {text(own)}" for own in document.verdicts)]
-        tags |= {"kohort.lead": document.lead, "mlflow.note.content": "\n".join(told)}
+        tags |= {"kohort.lead": document.lead, "mlflow.note.content": verdicts_of(document)}
         for start in range(0, len(tags), 100):
             self._client.log_batch(self._parent, tags=_tags(dict(list(tags.items())[start : start + 100])))
         self._client.log_text(self._parent, page(document), "report.html")

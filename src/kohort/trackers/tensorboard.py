@@ -11,10 +11,9 @@ from tensorboardX import SummaryWriter
 from tensorboardX.summary import hparams
 
 from kohort.report.document import Document
-from kohort.report.markdown import text
 from kohort.run import Run
 from kohort.store.identity import Identity
-from kohort.trackers.tracker import at_the_end, by_epoch, key_of, parameters
+from kohort.trackers.tracker import at_the_end, by_epoch, key_of, parameters, verdicts_of
 
 PART = ".part"
 """Ends the name of a folder that is being written."""
@@ -70,10 +69,9 @@ class TensorBoardLog:
         """Writes the verdicts as text, in place of those that are there."""
         if document is None:
             return
-        told = "\n".join([f"**{text(document.lead)}**", "", *(f"- {text(own)}" for own in document.verdicts)])
         folder = self._folder.with_name(f"{self._folder.name} verdicts")  # beside it, for a recipe may have any name
         shutil.rmtree(folder, ignore_errors=True)
-        _write(folder, lambda writer: writer.add_text("verdicts", told))
+        _write(folder, lambda writer: writer.add_text("verdicts", verdicts_of(document)))
 
     def leave(self) -> None:
         """Does nothing: each run is whole."""

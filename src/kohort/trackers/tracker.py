@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from kohort.report.document import Document
+from kohort.report.markdown import text
 from kohort.report.tidy import BY_EPOCH
 from kohort.run import ONE_NUMBER, Run
 from kohort.store.identity import Identity
@@ -98,6 +99,11 @@ def strengths_of(text: str) -> dict[str, Any]:
 
 def _is_number(word: str) -> bool:
     return re.fullmatch(r"[-+]?\d+\.?\d*(e[-+]?\d+)?", word) is not None
+
+
+def verdicts_of(document: Document) -> str:
+    """What a study says, as Markdown."""
+    return "\n".join([f"**{text(document.lead)}**", "", *(f"- {text(own)}" for own in document.verdicts)])
 
 
 def by_epoch(run: Run) -> Mapping[str, Sequence[float]]:
