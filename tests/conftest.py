@@ -1,14 +1,17 @@
-"""Two CPU devices whatever the machine, and the data and networks that several tests share."""
+"""Two CPU devices whatever the machine, how tests compile, and the data that several of them share."""
 
+import gc
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # for the processes that tests start, too
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
 import keras
 import numpy as np
 import pytest
@@ -16,6 +19,9 @@ import pytest
 import kohort
 
 CHROMIUM = Path("/usr/bin/chromium")
+
+gc.freeze()
+"""What is imported stays, so that collecting garbage need not look at it: that took two fifths of all tests' time."""
 
 
 @pytest.fixture(scope="session")
@@ -41,12 +47,21 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def _names_begin_anew(request: pytest.FixtureRequest) -> None:
-    """Clears what Keras keeps, which takes a third of a second: not where no model is made."""
-    if not request.module.__name__.startswith(
-        ("tests.test_statistics", "tests.test_scores", "tests.test_architecture")
-    ):
-        keras.backend.clear_session()
+def _names_begin_anew() -> None:
+    """Layers are numbered as in a fresh process. Garbage is left to Python: collecting it takes longer than a test."""
+    keras.backend.clear_session(free_memory=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Compiles without most of XLA's optimisations, which halves the time of thousands of programs, unless marked.
+
+    What is compiled one way must not serve the other: its last bits differ.
+    """
+    quickly = item.get_closest_marker("optimised") is None
+    if jax.config.read("jax_disable_most_optimizations") != quickly:
+        jax.config.update("jax_disable_most_optimizations", quickly)
+        jax.clear_caches()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

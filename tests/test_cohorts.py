@@ -1,9 +1,7 @@
 """Which recipes share a program, and that members of a program know nothing of one another."""
 
-import logging
 from typing import Any
 
-import jax
 import keras
 import numpy as np
 import pytest
@@ -11,10 +9,11 @@ from keras import layers
 
 import kohort
 from kohort.cohort.kept_programs import forget
+from tests.compilations import Compilations
 from tests.networks import TEXTBOOK, small
 from tests.test_equality import build_small, largest_gap, twelve
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.optimised]
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -22,32 +21,6 @@ Arrays = tuple[np.ndarray, np.ndarray]
 @pytest.fixture
 def one_hot(digits: Arrays) -> Arrays:
     return digits[0][:128], np.eye(10, dtype=np.float32)[digits[1][:128]]
-
-
-class Compilations(logging.Handler):
-    """Counts what XLA compiles, by name."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if message.startswith("Finished XLA compilation of "):
-            self.names.append(message.split()[4])
-
-    def __enter__(self) -> "Compilations":
-        jax.config.update("jax_log_compiles", True)
-        logger = logging.getLogger("jax")
-        self._propagated, logger.propagate = logger.propagate, False
-        logger.addHandler(self)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        jax.config.update("jax_log_compiles", False)
-        logger = logging.getLogger("jax")
-        logger.removeHandler(self)
-        logger.propagate = self._propagated
 
 
 def test_twelve_strengths_compile_one_training_program(one_hot: Arrays) -> None:

@@ -15,6 +15,8 @@ from keras import layers
 
 from kohort.cohort.cpu.rules import rewritten
 
+pytestmark = pytest.mark.optimised
+
 
 @dataclass(frozen=True)
 class Case:

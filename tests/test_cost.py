@@ -22,6 +22,8 @@ from kohort.cohort.free_memory import SHARE, free_memory
 from kohort.cohort.plan import plan_for
 from tests.networks import TEXTBOOK
 
+pytestmark = pytest.mark.optimised
+
 
 def step_of(model: keras.Model, x: np.ndarray, batch: int) -> Any:
     arrays, _ = fit_arrays(x, np.zeros(len(x), np.int32))

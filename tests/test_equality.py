@@ -18,7 +18,7 @@ ROUNDING = 1e-5
 TEN_EPOCHS = 1e-3
 """Losses after ten epochs: rounding grows with every step, since each step starts where the last one ended."""
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.optimised]
 
 Arrays = tuple[np.ndarray, np.ndarray]
 

@@ -3,11 +3,9 @@
 The table is `tests/subjects`. The oracle is `fit`, in the same process, for each seed by itself.
 """
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-import jax
 import keras
 import numpy as np
 import pytest
@@ -29,22 +27,7 @@ pytestmark = [  # Keras' own warnings, which fit gives too
 SEEDS = (0, 1)
 
 PARTS = ("layers", "compile", "fit", "recipes")
-"""Groups of single features: compiled without most of XLA's optimisations, which halves the time of some hundred
-programs. Whole networks and the properties below are compiled as users' are."""
-
-
-@pytest.fixture(autouse=True)
-def _names_begin_anew() -> None:
-    """As for all tests, without collecting garbage, which takes longer than a test when hundreds have run."""
-    keras.backend.clear_session(free_memory=False)
-
-
-@pytest.fixture
-def quickly_compiled(subject: Subject) -> Iterator[None]:
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", subject.group in PARTS)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+"""Groups of single features. Whole networks and the properties below are compiled as users' are."""
 
 
 FIRST_EPOCH = 1e-5
@@ -72,7 +55,7 @@ def parameters(*statuses: str) -> list[Any]:
             known.append(pytest.mark.skip(f"needs {subject.requires}"))
         if subject.lacks and find_spec(subject.lacks):
             known.append(pytest.mark.skip(f"fails only without {subject.lacks}"))
-        return known + [pytest.mark.slow] * subject.slow
+        return known + [pytest.mark.slow] * subject.slow + [pytest.mark.optimised] * (subject.group not in PARTS)
 
     chosen = [subject for subject in SUBJECTS if subject.status in statuses]
     return [pytest.param(subject, id=f"{subject.group}-{subject.name}", marks=marks(subject)) for subject in chosen]
@@ -163,7 +146,6 @@ def assert_refused(subject: Subject) -> None:
         trained_by_kohort(subject)
 
 
-@pytest.mark.usefixtures("quickly_compiled")
 @pytest.mark.parametrize("subject", parameters("same", "batch pace"))
 def test_members_equal_fit(subject: Subject) -> None:
     """Two seeds, trained together."""
@@ -239,6 +221,7 @@ def assert_same_bits(one: Run, other: Run) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.optimised
 def test_a_neighbour_that_diverges_changes_no_bit(subject: Subject, usual: kohort.Runs) -> None:
     runs = cohort(subject, {"slow": 0.01, "other": 1e30, "fast": 0.05}, 3)
     for seed in range(3):
@@ -248,6 +231,7 @@ def test_a_neighbour_that_diverges_changes_no_bit(subject: Subject, usual: kohor
 
 
 @pytest.mark.slow
+@pytest.mark.optimised
 def test_some_of_the_seeds_and_recipes_in_another_order_change_no_bit(subject: Subject, usual: kohort.Runs) -> None:
     runs = cohort(subject, {"fast": 0.05, "slow": 0.01}, [2, 0])
     for key, run in runs.items():
@@ -255,6 +239,7 @@ def test_some_of_the_seeds_and_recipes_in_another_order_change_no_bit(subject: S
 
 
 @pytest.mark.slow
+@pytest.mark.optimised
 def test_one_device_equals_two_to_rounding(subject: Subject, usual: kohort.Runs) -> None:
     runs = cohort(subject, {"slow": 0.01, "other": 0.03, "fast": 0.05}, 3, devices=1)
     for key, run in runs.items():

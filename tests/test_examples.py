@@ -17,11 +17,14 @@ SAYS = {
     "l2_on_dense": r"15 runs in 1 program\(s\)\n",
 }
 
+OURS = {"KERAS_BACKEND", "JAX_NUM_CPU_DEVICES", "JAX_DISABLE_MOST_OPTIMIZATIONS"}
+"""What tests set, and users do not."""
+
 pytestmark = pytest.mark.slow
 
 
 def said_by(code: str) -> str:
-    env = {key: value for key, value in os.environ.items() if key not in {"KERAS_BACKEND", "JAX_NUM_CPU_DEVICES"}}
+    env = {key: value for key, value in os.environ.items() if key not in OURS}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=280, env=env, check=False
     )

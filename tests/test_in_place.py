@@ -13,7 +13,7 @@ import kohort
 from tests.networks import TEXTBOOK
 from tests.test_equality import assert_same_history, largest_gap
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.optimised]
 
 Arrays = tuple[np.ndarray, np.ndarray]
 

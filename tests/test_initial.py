@@ -7,6 +7,8 @@ import pytest
 from kohort.cohort import initial
 from kohort.cohort.initial import CONSTANTS, SCALED, drawn, quick_initialisers
 
+pytestmark = pytest.mark.optimised
+
 SHAPES = [(64, 128), (10,), (3, 3, 2, 5), ()]
 
 

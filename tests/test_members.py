@@ -15,6 +15,8 @@ from kohort.cohort.configuration import configuration
 from kohort.cohort.members import Recipients, Redraw, Training, build_member, keras_randomness_restored
 from tests.networks import TEXTBOOK
 
+pytestmark = pytest.mark.optimised
+
 layers: Any = keras.layers  # Keras' own annotations are too narrow
 initializers: Any = keras.initializers
 

@@ -13,6 +13,8 @@ from kohort.cohort.capture import state_of
 from kohort.cohort.predict import predict
 from tests.networks import TEXTBOOK
 
+pytestmark = pytest.mark.optimised
+
 X = np.random.default_rng(1).normal(size=(50, 64)).astype(np.float32)
 INPUTS = Arrays((X,), jax.tree.structure(0))
 

@@ -2,10 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import jax
 import keras
 import numpy as np
 import pytest
@@ -321,14 +319,6 @@ NOTHING_TO_DO = {"none", "adam", "constant", "he"}
 """What a recipe without them does anyway."""
 
 
-@pytest.fixture(scope="module")
-def quickly_compiled() -> Iterator[None]:
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
 def trained(subject: Subject) -> list[np.ndarray]:
     keras.utils.set_random_seed(0)
     model: Any = subject.build()
@@ -337,7 +327,6 @@ def trained(subject: Subject) -> list[np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quickly_compiled")
 @pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")
 def test_each_row_of_the_table_of_features_trains_to_weights_of_its_own() -> None:
     rows = {subject.feature: subject for subject in RECIPES if subject.feature not in NOTHING_TO_DO}

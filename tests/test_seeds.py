@@ -9,6 +9,8 @@ import pytest
 from kohort.errors import DataError
 from kohort.seeds import BatchOrders, as_seeds, global_randomness_restored, numpy_generator_now
 
+pytestmark = pytest.mark.optimised
+
 
 def test_a_number_means_that_many_seeds_from_zero() -> None:
     assert as_seeds(3) == (0, 1, 2)

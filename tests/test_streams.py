@@ -14,7 +14,7 @@ from kohort.errors import DataError, NotSupportedError
 from tests.test_callbacks import BatchByBatch, build
 from tests.test_equality import largest_gap
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.optimised]
 
 callbacks: Any = keras.callbacks  # Keras' own annotations are too narrow
 

@@ -13,6 +13,8 @@ from jax.extend.core import jaxpr_as_fun
 from kohort.cohort.logs import logs_from_metrics
 from kohort.cohort.unify import Different, flat, unify
 
+pytestmark = pytest.mark.optimised
+
 X = np.linspace(-1.0, 2.0, 12, dtype=np.float32).reshape(3, 4)
 
 
