@@ -20,7 +20,6 @@ as many candidates as a peer could be tried at all.
 
 import argparse
 import json
-import logging
 import os
 import statistics
 import subprocess
@@ -30,18 +29,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.real_data import provenance, table
-from kohort.data import Dataset
-
-import jax  # isort: skip - after kohort, which tells it of the cores
-
 from benchmarks.tuner_floor import MULTIPLICATIONS, multiplying
 from benchmarks.tuner_peers import Fitting, seconds_of
+from kohort.data import Dataset
 from kohort.tuner.cocktail import cocktail
 from kohort.tuner.objective import objective_of
 from kohort.tuner.search import Budget, Searched, search
 from kohort.tuner.setting import Setting
 from kohort.tuner.space import Space
 from kohort.tuner.tune import SEARCH_SEED
+from tests.compilations import Compilations
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "tuner_speed.json"
@@ -54,28 +51,6 @@ PEERS = {  # name -> job, steps of an execution, processes
     for steps in (1, 32)
 }
 KINDS = {"KerasTuner": "KerasTuner", "Optuna": "Optuna", "2 processes": "Optuna, 2 processes"}
-
-
-class Programs(logging.Handler):
-    """Counts the training programs that XLA compiles."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.count += record.getMessage().startswith("Finished XLA compilation of jit(train_cohort)")
-
-    def __enter__(self) -> "Programs":
-        jax.config.update("jax_log_compiles", True)
-        logger = logging.getLogger("jax")
-        logger.propagate = False
-        logger.addHandler(self)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        jax.config.update("jax_log_compiles", False)
-        logging.getLogger("jax").removeHandler(self)
 
 
 def setting_of(dataset: Dataset, seed: int, epochs: int) -> Setting:
@@ -93,10 +68,10 @@ def searches(dataset: Dataset, options: argparse.Namespace, halving: bool) -> di
     found = {}
     for turn, kind in enumerate(("cold", "warm")):
         setting = setting_of(dataset, 2 * options.round + turn, options.epochs)
-        with Programs() as programs:
+        with Compilations() as compiled:
             budget = Budget(candidates=options.candidates)
             searched = search(setting, space_of(setting), budget, structures=STRUCTURES, halving=halving)
-        found[kind] = _told(searched) | {"programs": programs.count}
+        found[kind] = _told(searched) | {"programs": compiled.names.count("jit(train_cohort)")}
     return found
 
 

@@ -9,7 +9,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "kohort"
 FILES = sorted(SOURCE.rglob("*.py"))
 
-GROUND = {"errors", "seeds", "run", "runtime", "progress", "notebook", "terminal"}
+GROUND = {"errors", "extras", "seeds", "run", "runtime", "progress", "notebook", "terminal"}
 MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "data": set(),
     "recipes": {"parts"},

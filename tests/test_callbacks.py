@@ -17,8 +17,8 @@ from kohort.cohort.callbacks import copies
 from kohort.cohort.kept_programs import forget
 from kohort.errors import DataError, NotSupportedError
 from kohort.seeds import global_randomness
+from tests.compilations import Compilations
 from tests.networks import TEXTBOOK, small
-from tests.test_cohorts import Compilations
 from tests.test_equality import largest_gap
 
 callbacks: Any = keras.callbacks  # Keras' own annotations are too narrow

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import kohort
+from kohort.cli.app import app
+from kohort.errors import DataError
 from kohort.store.reading import read_study
 
 
@@ -104,6 +106,20 @@ def test_runs_of_different_lengths_are_compared(tmp_path: Path) -> None:
     lengths = {len(run.epoch) for run in read_study(tmp_path / "s").runs.of("earlystopping 1")}
     assert len(lengths) > 1
     assert kohort_("report", "s", folder=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--executor", "dask"], "--executor must be one of local, ray. Got 'dask'"),
+        (["--cpus", "2"], "--cpus is of a Ray cluster, so it needs --executor ray. Got 2.0 alone"),
+        (["--address", "auto"], "--address is of a Ray cluster"),
+        (["--executor", "ray", "--gpus", "-1"], "gpus must be a number of at least 0. Got -1"),
+    ],
+)
+def test_who_trains_is_checked_before_anything_is_read(words: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        app(["compare", "no-such-data", *words, "--report", str(tmp_path / "r.html")], standalone_mode=False)
 
 
 def test_diagnostics_may_be_switched_off(tmp_path: Path) -> None:

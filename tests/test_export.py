@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Generator, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,12 @@ import pytest
 
 import kohort
 from kohort.cli.app import app
-from kohort.errors import DataError, KohortError, NotSupportedError, RecipeError, StudyError
-from kohort.exports import network as exported
+from kohort.errors import DataError, NotSupportedError, RecipeError, StudyError
+from kohort.executors.work import Ended, Piece, Work
 from kohort.exports.card import card
 from kohort.exports.onnx_file import check
 from kohort.exports.script import write_script
+from kohort.progress import Listener
 from kohort.recipes.compose import recipes_for
 from kohort.recipes.design import Problem
 from kohort.run import Outcome, Run
@@ -152,12 +155,6 @@ def test_an_onnx_file_that_predicts_something_else_is_not_kept(tmp_path: Path, m
 def test_a_file_that_onnx_runtime_cannot_run_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotSupportedError, match="ONNX Runtime must run the network. Got: "):
         check(b"no model", [np.zeros((1, 4))], [np.zeros((1, 3))])
-
-
-def test_onnx_without_its_packages_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exported, "find_spec", lambda name: None if name == "jax2onnx" else object())
-    with pytest.raises(KohortError, match=r"Got no jax2onnx. Install .* pip install 'kohort\[onnx\]'"):
-        kohort.export(keras.Sequential(), tmp_path / "network.onnx")
 
 
 @pytest.mark.parametrize(
@@ -412,6 +409,37 @@ def test_a_network_of_a_folder_is_exported(made: Any, tmp_path: Path, capsys: py
         app([*words, "--recipe", "l1", "--data", "wdbc"], standalone_mode=False)
     with pytest.raises(DataError, match="Pass --data"):
         app([*words, "--recipe", "none"], standalone_mode=False)
+
+
+def test_a_network_of_a_file_is_exported_as_the_file_was_read(tmp_path: Path) -> None:
+    colours = ("синий", "красный")
+    rows = [f"{row * 0.37 % 1:.3f}|{colours[row % 2]}|{row % 3 % 2}" for row in range(90)]
+    lines = ["длина|цвет|y", *rows]
+    table, folder = tmp_path / "table.csv", tmp_path / "study"
+    table.write_text("\n".join(lines), "cp1251")
+    dataset = kohort.data.load(table, target="y", separator="|", encoding="cp1251")
+    kohort.Study(["none", "l2"], dataset, seeds=2, epochs=1, folder=folder).run(verbose=0)
+    words = ["export", str(folder), str(tmp_path / "network.keras"), "--recipe", "l2", "--seed", "1"]
+    words += ["--data", str(table), "--target", "y"]
+    with pytest.raises(StudyError, match="Got data .* Pass --data and --model as they were"):
+        app(words, standalone_mode=False)
+    app([*words, "--separator", "|", "--encoding", "cp1251"], standalone_mode=False)
+    assert (tmp_path / "network.keras").is_file()
+
+
+def test_a_card_needs_the_baseline(tmp_path: Path) -> None:
+    class Breaks(nullcontext[Any]):
+        pieces = 2
+
+        def train(self, work: Work, pieces: Sequence[Piece], heard: Listener) -> Generator[Ended, None, None]:
+            yield work.train(next(piece for piece in pieces if "none" not in piece.recipes), heard)
+            raise StudyError("the cluster is gone")
+
+    study = kohort.Study(["none", "batchnorm"], kohort.data.named("wdbc"), seeds=1, epochs=1, folder=tmp_path / "study")
+    with pytest.raises(StudyError, match="the cluster is gone"):
+        study.run(verbose=0, executor=Breaks())
+    with pytest.raises(StudyError, match="compares with the baseline, 'none', of which no run has ended yet"):
+        app(["card", str(tmp_path / "study"), str(tmp_path / "card.md")], standalone_mode=False)
 
 
 def test_the_card_of_a_folder_says_what_the_results_does(made: Any, tmp_path: Path) -> None:

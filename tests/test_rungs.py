@@ -17,7 +17,7 @@ from kohort.recipes.compose import recipes_for
 from kohort.recipes.design import Problem
 from kohort.run import Run
 from kohort.training import Request, fit_members, trace_alone
-from tests.test_cohorts import Compilations
+from tests.compilations import Compilations
 from tests.test_equality import assert_same_history, largest_gap
 
 pytestmark = pytest.mark.slow

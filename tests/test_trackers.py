@@ -24,7 +24,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 import kohort
-from kohort import trackers
 from kohort.cli.app import app
 from kohort.errors import DataError, KohortError
 from kohort.progress import Stage
@@ -183,6 +182,18 @@ def test_a_run_that_was_told_by_half_is_told_again(store: str, monkeypatch: pyte
     assert_in_mlflow(store, runs)
 
 
+def test_a_run_that_another_process_is_telling_is_left_to_it(store: str) -> None:
+    runs = toy(2)
+    told(MLflow(store), runs)
+    client, (key, child) = MlflowClient(tracking_uri=store), next(iter(kept(store)[1].items()))
+    client.update_run(child.info.run_id, status="RUNNING")
+    log = MLflow(store).open(IDENTITY)
+    client.set_terminated(child.info.run_id)  # by the other process, after this one has looked
+    log.add(runs[key])
+    assert kept(store)[1][key].info.run_id == child.info.run_id
+    assert_in_mlflow(store, runs)
+
+
 def test_mlflow_s_manners_are_set_for_the_time_of_a_call_only(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     ours = MlflowClient.log_batch
@@ -203,17 +214,6 @@ def test_mlflow_s_manners_are_set_for_the_time_of_a_call_only(store: str, monkey
 def test_models_must_be_a_known_word() -> None:
     with pytest.raises(DataError, match="models must be one of 'none', 'best', 'all'. Got 'some'"):
         MLflow(models="some")  # pyright: ignore[reportArgumentType]
-
-
-@pytest.mark.parametrize(
-    ("name", "package", "extra"), [("MLflow", "mlflow", "mlflow"), ("TensorBoard", "tensorboardX", "tensorboard")]
-)
-def test_a_missing_package_says_what_to_install(
-    name: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trackers, "find_spec", lambda asked: None if asked == package else object())
-    with pytest.raises(KohortError, match=rf"{name} needs the package {package}.*pip install 'kohort\[{extra}\]'"):
-        getattr(trackers, name)
 
 
 # what a recipe's strengths are

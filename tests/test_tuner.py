@@ -30,7 +30,7 @@ from kohort.tuner.search import Budget, Searched, search
 from kohort.tuner.setting import Setting
 from kohort.tuner.space import OFF, Knob, Space
 from kohort.tuner.written import written_space
-from tests.test_cohorts import Compilations
+from tests.compilations import Compilations
 from tests.test_equality import assert_same_history
 from tests.test_failures import short_of_memory
 

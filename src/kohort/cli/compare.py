@@ -97,6 +97,10 @@ def compare(
         str | None,
         typer.Option(help="With --executor ray: the cluster, auto or host:port; by default workers on this machine."),
     ] = None,
+    cpus: Annotated[float | None, typer.Option(help="With --executor ray: CPUs of a worker; 1 by default.")] = None,
+    gpus: Annotated[
+        float | None, typer.Option(help="With --executor ray: GPUs of a worker; by default none, it trains on CPUs.")
+    ] = None,
     time_fit: Annotated[
         bool,
         typer.Option(
@@ -122,7 +126,7 @@ def compare(
     from kohort.runtime import check_backend
 
     check_report(report)
-    workers = executor_of(executor, address)
+    workers = executor_of(executor, address=address, cpus=cpus, gpus=gpus)
     check_backend()
     # before anything slow is imported, so that a wrong name is answered at once
     of_a_file = {"target": target, "task": task, "group": group, "time": time, "drop": drop}

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kohort.errors import DataError, StudyError
+from kohort.errors import DataError, RecipeError, StudyError
 from kohort.report.document import Document, document
 from kohort.run import Run
 from kohort.statistics.comparison import compare
@@ -28,11 +28,21 @@ def run_of(study: StoredStudy, recipe: str | None, seed: int | None) -> Run:
         raise DataError(f"a network has a recipe and a seed. Got {recipe!r} and {seed!r}. Pass --recipe and --seed.")
     if (recipe, seed) in study.runs:
         return study.runs[recipe, seed]
-    names = [name for name in study.identity.recipes if _written(name) == recipe.replace(" ", "")]
-    if not names or (names[0], seed) not in study.runs:
+    name = _label(recipe)
+    if (name, seed) not in study.runs:
         known = ", ".join(f"{own!r}" for own in study.identity.recipes)
         raise DataError(f"the study must have the run. Got {recipe!r}, seed {seed}. Its recipes are {known}.")
-    return study.runs[names[0], seed]
+    return study.runs[name, seed]
+
+
+def _label(recipe: str) -> str:
+    """What reports call a recipe that is written in another way; of what is no recipe of the catalogue itself."""
+    from kohort.recipes.grammar import parse
+
+    try:
+        return parse(recipe).label
+    except RecipeError:
+        return recipe
 
 
 def export_network(
@@ -58,7 +68,7 @@ def export_network(
 
     decides = study.identity.decides
     own = Study(
-        [_written(run.recipe)],
+        [run.recipe],
         dataset,
         seeds=[run.seed],
         epochs=int(decides["epochs"]),
@@ -75,18 +85,3 @@ def export_network(
             "--data and --model as they were."
         )
     return own.result_of([run]).export(run.recipe, run.seed, to)
-
-
-def _written(name: str) -> str:
-    """A recipe's name as one writes it: dropout 0.3 + cosine warmup 5 is dropout=0.3+cosine:warmup=5.
-
-    >>> _written("dropout 0.3 + cosine warmup 5")
-    'dropout=0.3+cosine:warmup=5'
-    """
-    parts = []
-    for part in name.split(" + "):
-        technique, *words = part.split(" ")
-        strength = f"={words.pop(0)}" if len(words) % 2 else ""
-        pairs = zip(words[::2], words[1::2], strict=True)
-        parts.append(f"{technique}{strength}{''.join(f':{parameter}={value}' for parameter, value in pairs)}")
-    return "+".join(parts)

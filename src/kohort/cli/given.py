@@ -90,17 +90,18 @@ def network_of(model: str) -> Any:
 EXECUTORS = ("local", "ray")
 
 
-def executor_of(name: str, address: str | None) -> Any:
-    """Who trains: None for this process, or the workers of a Ray cluster."""
+def executor_of(name: str, **options: Any) -> Any:
+    """Who trains: None for this process, or the workers of a Ray cluster; options of None are left to it."""
+    said = {option: value for option, value in options.items() if value is not None}
     if name not in EXECUTORS:
         raise DataError(f"--executor must be one of {', '.join(EXECUTORS)}. Got {name!r}.")
     if name == "local":
-        if address is not None:
-            raise DataError(f"--address is of a Ray cluster, so it needs --executor ray. Got {address!r} alone.")
+        for option, value in said.items():
+            raise DataError(f"--{option} is of a Ray cluster, so it needs --executor ray. Got {value!r} alone.")
         return None
     from kohort.executors import Ray
 
-    return Ray(address)
+    return Ray(**said)
 
 
 def trackers_of(mlflow: str | None, experiment: str, tensorboard: Path | None) -> list[Any]:

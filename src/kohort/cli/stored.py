@@ -13,9 +13,11 @@ import typer
 
 from kohort.cli.given import (
     Drop,
+    Encoding,
     Experiment,
     Group,
     MLflowUri,
+    Separator,
     Target,
     Task,
     TensorBoardFolder,
@@ -171,6 +173,8 @@ def export(
     group: Group = None,
     time: Time = None,
     drop: Drop = "",
+    separator: Separator = None,
+    encoding: Encoding = None,
     model: Annotated[str, typer.Option(help="Of a network: the option --model of the study.")] = "auto",
     generation: Generation = None,
 ) -> None:
@@ -191,7 +195,8 @@ def export(
         from kohort.cli.exported import export_network
 
         of_a_file = {"target": target, "task": task, "group": group, "time": time, "drop": drop}
-        print(f"A network: {export_network(study, to, recipe, seed, data, of_a_file, model)}")
+        read_as = {"separator": separator, "encoding": encoding}
+        print(f"A network: {export_network(study, to, recipe, seed, data, of_a_file | read_as, model)}")
         return
     table = logs_table(study.runs) if logs else runs_table(study.runs)
     write_table(table, to)
@@ -219,7 +224,11 @@ def card(
     study = read_study(folder, generation)
     document = document_of(study)
     if document is None:
-        raise StudyError(f"{folder}: {ROUNDS}")
+        baseline = study.identity.facts["baseline"]
+        nothing = (
+            f"a card compares with the baseline, {baseline!r}, of which no run has ended yet. Let the study go on."
+        )
+        raise StudyError(f"{folder}: {ROUNDS if study.identity.facts.get('most_seeds') else nothing}")
     best = best_validated(study.comparable.values()) if recipe is None and seed is None else None
     own = best or run_of(study, recipe, seed)
     print(f"The card of {own.recipe}, seed {own.seed}: {write_card(document, own, to, chosen=best is not None)}")

@@ -19,16 +19,19 @@ def lack_of_memory(error: BaseException) -> str:
     """What an error, or one that it was raised from, says of memory that does not suffice; empty if it does not."""
     cause: BaseException | None = error
     while cause is not None:
-        on_device = isinstance(cause, jax.errors.JaxRuntimeError) and _speaks_of_memory(str(cause))
-        if on_device or isinstance(cause, MemoryError):
+        if isinstance(cause, MemoryError) or _is_of_a_device(cause):
             lines = [line.strip().rstrip(".") for line in str(cause).splitlines() if line.strip()]
             return lines[0] if lines else type(cause).__name__
         cause = cause.__cause__
     return ""
 
 
-def _speaks_of_memory(text: str) -> bool:
-    return "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
+def _is_of_a_device(error: BaseException) -> bool:
+    """Whether an error is XLA's, and of memory; operations outside a program raise its words as a ValueError."""
+    text = str(error)
+    if isinstance(error, jax.errors.JaxRuntimeError):
+        return "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
+    return isinstance(error, ValueError) and text.startswith("RESOURCE_EXHAUSTED")
 
 
 def trained_in_parts(order: Order, progress: Told, give_up: GiveUp | None) -> Iterator[tuple[Order, list[Trained]]]:

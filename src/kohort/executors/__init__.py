@@ -3,9 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kohort.errors import DataError
 from kohort.executors.work import Executor as Executor
-from kohort.runtime import installed
+from kohort.extras import require
 
 if TYPE_CHECKING:
     from kohort.executors.ray import Ray as Ray
@@ -15,7 +14,6 @@ __all__ = ["Executor", "Ray"]
 
 def __getattr__(name: str) -> Any:
     if name == "Ray":  # loaded when it is asked for: Ray is an extra
-        if installed("ray") is None:
-            raise DataError("kohort.executors.Ray must have Ray. Got none installed. Run pip install 'kohort[ray]'.")
+        require("kohort.executors.Ray", "ray", "ray")
         return import_module("kohort.executors.ray").Ray
     raise AttributeError(f"module 'kohort.executors' has no attribute {name!r}")

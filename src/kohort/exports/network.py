@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kohort.errors import DataError, KohortError, NotSupportedError
+from kohort.errors import DataError, NotSupportedError
+from kohort.extras import require
 from kohort.parts.around import Around
 from kohort.parts.monte_carlo import MonteCarloDropout
 from kohort.recipes import compiling, embedding
@@ -58,7 +58,7 @@ def export(network: Any, path: str | Path, *, rows: Any = None) -> Path:
     if path.suffix not in WRITERS:
         raise DataError(f"a network's file must end in {' or '.join(WRITERS)}. Got {path.name!r}.")
     if path.suffix == ".onnx":
-        check_onnx_installed()
+        require("an ONNX file", "onnx", *PACKAGES)
     model = network.model() if isinstance(network, Run) else network
     if not isinstance(model, keras.Model):
         raise DataError(f"a network must be a trained keras.Model or a run. Got {type(network).__name__}.")
@@ -88,20 +88,6 @@ def load_network(path: str | Path) -> Any:
         return keras.saving.load_model(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: the file must be a network that Keras has saved. Got: {error}.") from error
-
-
-def check_onnx_installed() -> None:
-    """Refuses ONNX where its packages are missing.
-
-    Raises:
-        KohortError: One is missing.
-    """
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        raise KohortError(
-            f"an ONNX file needs {', '.join(PACKAGES)}. Got no {', '.join(missing)}. Install what is missing with: "
-            "pip install 'kohort[onnx]'"
-        )
 
 
 def _write_keras(model: keras.Model, path: Path, rows: Any) -> None:

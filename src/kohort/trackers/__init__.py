@@ -1,10 +1,9 @@
 """Where a study's runs are told of besides its own folder: MLflow and TensorBoard, each loaded when it is asked for."""
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from kohort.errors import KohortError
+from kohort.extras import require
 
 if TYPE_CHECKING:
     from kohort.trackers.mlflow import MLflow as MLflow
@@ -22,6 +21,5 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kohort.trackers' has no attribute {name!r}")
     module, package, extra = _HOMES[name]
-    if find_spec(package) is None:
-        raise KohortError(f"{name} needs the package {package}. Got none. Install it: pip install 'kohort[{extra}]'")
+    require(name, extra, package)
     return getattr(import_module(module), name)

@@ -93,9 +93,8 @@ class MLflowLog:
         self._best: Run | None = None
         found = list(self._found())
         self._known = {own.data.tags["kohort.run"] for own in found if _is_whole(own)}
-        for own in found:
-            if "kohort.run" in own.data.tags and not _is_whole(own):
-                self._client.delete_run(own.info.run_id)  # it was interrupted while it was told
+        halves = [own for own in found if "kohort.run" in own.data.tags and not _is_whole(own)]
+        self._halves = {own.data.tags["kohort.run"]: own.info.run_id for own in halves}
         parents = [own for own in found if "kohort.run" not in own.data.tags]
         self._parent = parents[0].info.run_id if parents else self._begun()
         self._kept = parents[0].data.tags.get("kohort.model", "") if parents else ""
@@ -108,7 +107,8 @@ class MLflowLog:
         if key in self._known:
             return
         with _mannered():
-            self._add(run, key)
+            if not self._was_half_told(key):
+                self._add(run, key)
         self._known.add(key)
 
     def finish(self, document: Document | None) -> None:
@@ -124,6 +124,16 @@ class MLflowLog:
         """Notes that the study was interrupted."""
         with _mannered():
             self._client.set_terminated(self._parent, status="KILLED")
+
+    def _was_half_told(self, key: str) -> bool:
+        """Whether another process has told a run to its end meanwhile; what nobody did is removed, to be told anew."""
+        if key not in self._halves:
+            return False
+        half = self._halves.pop(key)
+        whole = _is_whole(self._client.get_run(half))
+        if not whole:
+            self._client.delete_run(half)
+        return whole
 
     def _experiment_named(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)

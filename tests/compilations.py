@@ -1,0 +1,32 @@
+"""What XLA compiles while something runs."""
+
+import logging
+from typing import Any
+
+import jax
+
+
+class Compilations(logging.Handler):
+    """Counts what XLA compiles, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message.startswith("Finished XLA compilation of "):
+            self.names.append(message.split()[4])
+
+    def __enter__(self) -> "Compilations":
+        jax.config.update("jax_log_compiles", True)
+        logger = logging.getLogger("jax")
+        self._propagated, logger.propagate = logger.propagate, False
+        logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        jax.config.update("jax_log_compiles", False)
+        logger = logging.getLogger("jax")
+        logger.removeHandler(self)
+        logger.propagate = self._propagated
