@@ -26,9 +26,9 @@ from scipy.stats import rankdata
 
 from kohort.cohort.order import Going
 from kohort.data import Dataset
+from kohort.store.journal import Tried
 from kohort.tuner.cocktail import cocktail
 from kohort.tuner.halving import Halving, rungs_of
-from kohort.tuner.journal import Tried
 from kohort.tuner.objective import best_epoch, objective_of
 from kohort.tuner.search import ROUND, Budget, search
 from kohort.tuner.setting import Setting

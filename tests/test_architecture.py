@@ -40,7 +40,7 @@ MAY_IMPORT = {  # room -> rooms it may import besides itself and the ground
     "report": {"statistics"},
     "dashboard": {"statistics", "report", "store"},
     "lab": {"data", "parts", "fitting", "study", "statistics", "report", "store"},
-    "tuner": {"data", "parts", "recipes", "cohort", "training", "study", "statistics", "report"},
+    "tuner": {"data", "parts", "recipes", "cohort", "training", "study", "statistics", "report", "store"},
     "estimators": {"data", "recipes", "study", "fitting", "tuner"},
     "cli": {
         "data",

@@ -1,6 +1,8 @@
 """The dashboard: who may see it, what it says of a study, and that it follows a real training in a real browser."""
 
 import json
+import math
+import shutil
 import socket
 import threading
 import time
@@ -17,9 +19,13 @@ from starlette.testclient import TestClient
 import kohort
 from kohort.dashboard.app import application
 from kohort.dashboard.guard import Entry
+from kohort.dashboard.searches import Searches, search_overview, told_of_search
 from kohort.dashboard.studies import Studies
 from kohort.dashboard.telling import beside_each_other, overview, told_of
 from kohort.store.database import FILE
+from kohort.store.journal import Journal, Tried
+from kohort.store.layout import locked
+from kohort.store.searches import journal_of
 
 from .made_runs import NASTY
 
@@ -105,6 +111,7 @@ def test_only_reading_is_allowed(method: str, client: TestClient) -> None:
 @pytest.mark.parametrize(
     "path",
     [
+        "/search/nothing", "/search/nothing/events", "/search/../../etc/passwd",
         "/study/nothing", "/study/../../etc/passwd", "/study/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "/static/../guard.py",
         "/static/%2e%2e/app.py", "/study/first", "/study/nothing/report", "/compare?one=nothing&other=nothing",
         "/compare",
@@ -217,6 +224,92 @@ def test_seeds_in_rounds_have_no_verdict_before_the_end(tmp_path: Path) -> None:
     told = told_of(studies.get(studies.keys()[0]))
     assert told["verdicts"] == []
     assert told["note"].startswith("Seeds come in rounds")
+
+
+# searches
+
+IDENTITY = {"dataset": "moons", "metric": "accuracy", "greater_is_better": True}
+
+
+def tried(number: int, score: float, recipe: str = "l2 0.001", finished: bool = True, epochs: int = 9) -> Tried:
+    return Tried(number, 0, {}, recipe, (score,) * epochs, score, epochs, finished)
+
+
+def search_in(folder: Path, identity: Any = IDENTITY, sign: float = 1.0) -> Journal:
+    """A search with a round of candidates, and a round of the plain network's."""
+    own = Journal(journal_of(folder, "space"), identity)
+    scores = [(0.8, True, 9), (0.9, True, 9), (0.95, False, 3), (-math.inf, False, 1), (0.85, True, 9)]
+    own.add([tried(n, sign * score, f"l2 0.0{n}", ended, epochs) for n, (score, ended, epochs) in enumerate(scores)])
+    Journal(journal_of(folder, "plain"), identity).add([tried(0, sign * 0.7, "none")])
+    return own
+
+
+def only_search(folder: Path) -> Any:
+    searches = Searches(folder)
+    (key,) = searches.keys()
+    return searches.get(key)
+
+
+def test_a_search_is_told_as_its_folder_holds_it(tmp_path: Path) -> None:
+    search_in(tmp_path / "s")
+    line = search_overview(only_search(tmp_path))
+    assert (line["place"], line["state"], line["data"], line["candidates"]) == ("s", "interrupted", "moons", 5)
+    assert (line["best"], line["lead"]) == ("90.00 %", "l2 0.01")  # what left early does not count
+    told = told_of_search(only_search(tmp_path))
+    assert told["lead"].startswith("The best so far on validation rows: 90.00 %; of a plain network 70.00 %.")
+    assert told["counts"] == [
+        "recipe: 5 candidates, 3 trained to the end, 1 left early, 1 failed",
+        "plain network: 1 candidate, 1 trained to the end",
+    ]
+    assert told["best"] == [[2, "l2 0.01", "90.00", 9], [5, "l2 0.04", "85.00", 9], [1, "l2 0.00", "80.00", 9]]
+    rows = [(row["part"], row["number"], row["score"], row["best"], row["kind"]) for row in told["points"]]
+    assert rows == [
+        ("recipe", 1, 80.0, 80.0, "to the end"),
+        ("recipe", 2, 90.0, 90.0, "to the end"),
+        ("recipe", 3, 95.0, 90.0, "left early"),
+        ("recipe", 5, 85.0, 90.0, "to the end"),
+        ("plain network", 1, 70.0, 70.0, "to the end"),
+    ]
+    json.dumps(told, allow_nan=False)
+
+
+def test_of_a_metric_that_one_wants_low_the_best_is_the_lowest(tmp_path: Path) -> None:
+    identity = {**IDENTITY, "metric": "root_mean_squared_error", "greater_is_better": False}
+    search_in(tmp_path / "s", identity, sign=-1.0)
+    told = told_of_search(only_search(tmp_path))
+    assert told["wanted_low"]
+    assert told["best"][0] == [1, "l2 0.00", "0.8", 9]
+    assert [row["best"] for row in told["points"]] == [0.8, 0.8, 0.8, 0.8, 0.7]
+
+
+def test_a_searchs_state_is_that_of_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    search_in(folder)
+    before = only_search(tmp_path).version
+    with locked(folder, "in use"):
+        assert only_search(tmp_path).state == "searching"
+        assert only_search(tmp_path).version != before
+        study(folder / "final").run(verbose=0)
+        assert only_search(tmp_path).state == "judging"
+    assert only_search(tmp_path).state == "ended"
+    with TestClient(application(tmp_path, ENTRY), base_url=f"http://127.0.0.1:{ENTRY.port}") as client:
+        client.cookies.set(ENTRY.cookie, ENTRY.token)
+        key = only_search(tmp_path).key
+        assert "A search: moons" in client.get(f"/search/{key}").text
+        assert client.get(f"/search/{key}/chart.json").json()["facet"]
+
+
+def test_a_damaged_search_is_said_to_be_so(tmp_path: Path) -> None:
+    search_in(tmp_path / "s")
+    path = journal_of(tmp_path / "s", "space")
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'[{"number": 9, "rou')  # a line that is being written
+    assert search_overview(only_search(tmp_path))["candidates"] == 5
+    assert path.read_bytes() != whole  # a reader writes nothing
+    path.write_bytes(whole.replace(b"number", b"numbers"))
+    line = search_overview(only_search(tmp_path))
+    assert line["state"] == "cannot be read"
+    assert "a line cannot be read" in line["data"]
 
 
 # in a real browser
@@ -333,13 +426,41 @@ def test_names_are_text_on_every_page(browser: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_page_follows_a_search_as_it_goes(browser: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "<b>tuned"
+    with Served(tmp_path) as served, opened(browser, served) as shown:
+        shown.get_by_text("No study yet.").wait_for()
+        own = search_in(folder)
+        with locked(folder, "in use"):
+            shown.get_by_role("link", name="tuned").click()  # the list follows what happens
+            shown.locator("#state[data-state=searching]").wait_for(timeout=60_000)
+            drawn(shown, lambda rows: rows == 5)
+            own.add([tried(5, 0.97, NASTY[0])])
+            drawn(shown, lambda rows: rows == 6)
+            assert shown.locator("#best tbody tr").first.inner_text() == f"6\t{NASTY[0]}\t97.00\t9"
+            assert shown.locator(".living .mark-symbol path").count() >= 6
+            assert shown.locator("#unjudged").is_visible()
+            study(folder / "final").run(verbose=0)
+            shown.locator("#state[data-state=judging]").wait_for(timeout=60_000)
+        shown.locator("#state[data-state=ended]").wait_for(timeout=60_000)
+        assert shown.evaluate("document.querySelectorAll('main b, img, iframe, main script').length") == 0
+        shown.get_by_role("link", name="The recipe beside the plain network").click()
+        shown.locator("#recipes tbody tr").nth(1).wait_for(timeout=60_000)  # its first event fills it
+        assert shown.locator("#recipes tbody tr").count() == 2
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(scheme: str, kept: Path, browser: Any) -> None:
+def test_axe_finds_no_serious_fault(scheme: str, kept: Path, browser: Any, tmp_path: Path) -> None:
+    shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
+    search_in(tmp_path / "search")
+    kept, search = tmp_path, only_search(tmp_path).key
     with Served(kept) as served, opened(browser, served, color_scheme=scheme, bypass_csp=True) as shown:
         pages = ["/", *(f"/study/{key}" for key in keys_of(kept)), "/compare?one={}&other={}".format(*keys_of(kept))]
+        pages.append(f"/search/{search}")
         for path in pages:
             shown.goto(f"http://127.0.0.1:{served.entry.port}{path}")
-            if "/study/" in path:
+            if path.startswith(("/study/", "/search/")):
                 drawn(shown, lambda rows: rows > 0)
             found = Axe().run(shown).response["violations"]
             bad = [

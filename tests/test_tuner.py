@@ -18,12 +18,13 @@ from kohort.cohort.kept_programs import forget
 from kohort.data.dataset import Dataset
 from kohort.errors import DataError, RecipeError, StudyError
 from kohort.recipes.grammar import parse
+from kohort.store.journal import Journal, Tried
+from kohort.store.layout import locked
 from kohort.tuner.builder import BuilderSpace
 from kohort.tuner.cocktail import baseline, cocktail
 from kohort.tuner.ensemble import greedy
 from kohort.tuner.finalists import final_of
 from kohort.tuner.halving import Halving, rungs_of
-from kohort.tuner.journal import Journal, Tried
 from kohort.tuner.objective import best_epoch, objective_of
 from kohort.tuner.sampling import Sampler
 from kohort.tuner.search import Budget, Searched, search
@@ -288,6 +289,14 @@ def test_an_ensemble_takes_networks_that_mend_each_other_and_is_never_worse_than
     np.testing.assert_array_equal(alone.weights, [1, 0, 0, 0, 0, 0, 0])
     with pytest.raises(ValueError, match="Got none"):
         greedy([], accuracy)
+
+
+def test_one_process_searches_in_a_folder(tmp_path: Path) -> None:
+    with locked(tmp_path, "held"), pytest.raises(StudyError, match="one process may search in a folder. Got another"):
+        kohort.tune(kohort.data.moons(), candidates=1, folder=tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="a search cannot be kept there"):
+        kohort.tune(kohort.data.moons(), candidates=1, folder=tmp_path / "file")
 
 
 # journal and sampler

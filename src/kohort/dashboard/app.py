@@ -1,4 +1,4 @@
-"""The dashboard's pages: all studies, one that may be training, two beside each other."""
+"""The dashboard's pages: all studies and searches, one that goes on perhaps, two studies beside each other."""
 
 import asyncio
 import json
@@ -19,14 +19,19 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from kohort.dashboard.guard import Entry, Guard
-from kohort.dashboard.studies import SECONDS, Studies, Watched
+from kohort.dashboard.places import SECONDS
+from kohort.dashboard.searches import Searches, WatchedSearch, search_overview, told_of_search
+from kohort.dashboard.studies import Studies, Watched
 from kohort.dashboard.telling import beside_each_other, overview, state_of, told_of, units_of
 from kohort.report.charts.drawn import runtime, spec
 from kohort.report.charts.following import following
+from kohort.report.charts.searching import searching
 from kohort.report.charts.style import swatches
 from kohort.report.html import page, policy, scripts
 
-SCRIPTS = {"charts.js": "kohort.report", "list.js": "kohort.dashboard", "study.js": "kohort.dashboard"}
+SCRIPTS = {"charts.js": "kohort.report"} | dict.fromkeys(
+    ("following.js", "list.js", "search.js", "study.js"), "kohort.dashboard"
+)
 STYLES = {"page.css": "kohort.report", "dashboard.css": "kohort.dashboard"}
 
 
@@ -37,7 +42,7 @@ def application(folder: Path, entry: Entry) -> Starlette:
         folder: Where studies are looked for, in all folders below too.
         entry: Who may see it.
     """
-    pages = _Pages(Studies(folder))
+    pages = _Pages(Studies(folder), Searches(folder))
     key = "{key:str}"
     routes = [
         Route("/", pages.all),
@@ -47,6 +52,9 @@ def application(folder: Path, entry: Entry) -> Starlette:
         Route(f"/study/{key}/chart.json", pages.chart),
         Route(f"/study/{key}/report", pages.report),
         Route("/compare", pages.two),
+        Route(f"/search/{key}", pages.search),
+        Route(f"/search/{key}/events", pages.search_events),
+        Route(f"/search/{key}/chart.json", pages.search_chart),
         Route("/static/vega.js", _vega),
         *(Route(f"/static/{name}", partial(_static, name, room)) for name, room in (SCRIPTS | STYLES).items()),
     ]
@@ -60,10 +68,11 @@ class _Pages:
 
     Args:
         studies: What is shown.
+        searches: What is shown besides.
     """
 
-    def __init__(self, studies: Studies):
-        self.studies = studies
+    def __init__(self, studies: Studies, searches: Searches):
+        self.studies, self.searches = studies, searches
         self._templates = Environment(
             autoescape=True,
             undefined=StrictUndefined,
@@ -73,10 +82,9 @@ class _Pages:
         )
 
     async def all(self, request: Request) -> Response:
-        """The list of studies."""
-        return self._page(
-            "list.html.jinja", folder=str(self.studies.folder), studies=await run_in_threadpool(self._all)
-        )
+        """The list of studies and searches."""
+        folder = str(self.studies.places.folder)
+        return self._page("list.html.jinja", folder=folder, **await run_in_threadpool(self._all))
 
     async def all_events(self, request: Request) -> Response:
         """The list whenever it changes."""
@@ -125,11 +133,41 @@ class _Pages:
         told = await run_in_threadpool(beside_each_other, *found)
         return self._page("compare.html.jinja", told=told, found=found)
 
-    def _all(self) -> list[dict[str, Any]]:
-        return [overview(self.studies.get(key)) for key in self.studies.keys()]  # noqa: SIM118
+    async def search(self, request: Request) -> Response:
+        """A search's page; what it shows comes as events."""
+        watched = await self._search_of(request)
+        data = "" if watched.search is None else watched.search.identity.get("dataset", "")
+        return self._page("search.html.jinja", watched=watched, title=data or watched.place)
+
+    async def search_events(self, request: Request) -> Response:
+        """A search whenever it changes."""
+        key = (await self._search_of(request)).key
+        return _events(lambda: (self.searches.version(key), lambda: self._told_of_search(key)))
+
+    async def search_chart(self, request: Request) -> Response:
+        """The chart that a search's candidates are drawn by."""
+        made = searching((await self._search_of(request)).units.heading)
+        return Response(json.dumps(spec(made), allow_nan=False), media_type="application/json")
+
+    def _told_of_search(self, key: str) -> dict[str, Any]:
+        watched = self.searches.get(key)
+        judged = [{"key": study, "what": what, "lead": self._lead(study)} for study, what in watched.judged.items()]
+        return {**told_of_search(watched), "judged": judged}
+
+    def _lead(self, study: str) -> str:
+        try:
+            return overview(self.studies.get(study))["lead"]
+        except KeyError:  # it has only just begun
+            return ""
+
+    def _all(self) -> dict[str, list[dict[str, Any]]]:
+        return {
+            "studies": [overview(self.studies.get(key)) for key in self.studies.keys()],  # noqa: SIM118
+            "searches": [search_overview(self.searches.get(key)) for key in self.searches.keys()],  # noqa: SIM118
+        }
 
     def _versions(self) -> list[tuple[str, str]]:
-        return [(key, self.studies.version(key)) for key in self.studies.keys()]  # noqa: SIM118
+        return [(key, kind.version(key)) for kind in (self.studies, self.searches) for key in kind.keys()]  # noqa: SIM118
 
     async def _others(self, key: str) -> list[Watched]:
         keys = [other for other in await run_in_threadpool(self.studies.keys) if other != key]
@@ -138,6 +176,12 @@ class _Pages:
 
     async def _watched(self, request: Request) -> Watched:
         return await self._of_key(request.path_params["key"])
+
+    async def _search_of(self, request: Request) -> WatchedSearch:
+        try:
+            return await run_in_threadpool(self.searches.get, request.path_params["key"])
+        except KeyError:
+            raise HTTPException(404, "There is no such search here.") from None
 
     async def _of_key(self, key: str) -> Watched:
         try:

@@ -1,13 +1,11 @@
 """The studies in a folder, read when they have changed and not before."""
 
-import hashlib
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from kohort.dashboard.places import NO_FILE, Places, stamp
 from kohort.errors import StudyError
-from kohort.progress import Pace
 from kohort.report.document import Document, document
 from kohort.run import comparable
 from kohort.statistics.comparison import Comparison, compare
@@ -16,12 +14,6 @@ from kohort.store.database import FILE
 from kohort.store.layout import is_locked
 from kohort.store.live import LIVE, LiveNow, read_live
 from kohort.store.reading import StoredStudy, read_study, studies_below
-
-NO_FILE = "0"
-
-SECONDS = 2.0
-"""Between two looks at studies: a browser that draws takes time from a training on the same cores."""
-
 
 RESAMPLES_WHILE_TRAINING = 1_000
 """A tenth of the usual, for verdicts that the next cohort changes anyway: a core that trains must not wait for them."""
@@ -58,19 +50,13 @@ class Studies:
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder.resolve()
-        self._known: dict[str, Path] = {}
-        self._pace = Pace(SECONDS, share=0.05)  # a home folder takes seconds to be searched
+        self.places = Places(folder, studies_below)
         self._read: dict[str, tuple[str, StoredStudy | None, str, Comparison | None]] = {}
         self._lock = threading.Lock()  # requests are answered in threads
 
     def keys(self) -> list[str]:
-        """What pages call the studies: hashes of where they are, so that no address names a path."""
-        self._pace(self._search)
-        return list(self._known)
-
-    def _search(self) -> None:
-        self._known = {_key(path): path for path in studies_below(self.folder)}
+        """What pages call the studies."""
+        return self.places.keys()
 
     def version(self, key: str) -> str:
         """Changes when a study's files do.
@@ -78,8 +64,8 @@ class Studies:
         Raises:
             KeyError: There is no such study.
         """
-        folder = self._folder(key)
-        stamps = [_stamp(folder / name) for name in (FILE, f"{FILE}-wal", LIVE)]
+        folder = self.places.of(key)
+        stamps = [stamp(folder / name) for name in (FILE, f"{FILE}-wal", LIVE)]
         return "-".join([*stamps, str(stamps[-1] != NO_FILE and is_locked(folder))])
 
     def get(self, key: str) -> Watched:
@@ -88,15 +74,14 @@ class Studies:
         Raises:
             KeyError: There is no such study.
         """
-        folder, version = self._folder(key), self.version(key)
+        folder, version = self.places.of(key), self.version(key)
         live = read_live(folder)
         kept = f"{'-'.join(version.split('-')[:2])} {live is not None}"
         with self._lock:
             if self._read.get(key, ("",))[0] != kept:
                 self._read[key] = (kept, *_read(folder, live is not None))
             _, study, trouble, comparison = self._read[key]
-        place = str(folder.relative_to(self.folder)) if folder != self.folder else folder.name
-        return Watched(key, place, study, trouble, live, comparison, version)
+        return Watched(key, self.places.seen(folder), study, trouble, live, comparison, version)
 
     def document(self, key: str) -> Document | None:
         """The report of a study as far as it has run; None where there is nothing to compare yet.
@@ -109,11 +94,6 @@ class Studies:
         if study is None or comparison is None:
             return None
         return document(comparison, comparable(study.runs), **study.reported)
-
-    def _folder(self, key: str) -> Path:
-        if key not in self._known:
-            self.keys()
-        return self._known[key]
 
 
 def _read(folder: Path, live: bool) -> tuple[StoredStudy | None, str, Comparison | None]:
@@ -130,15 +110,3 @@ def _compared(study: StoredStudy, resamples: int) -> Comparison | None:
     if study.identity.facts.get("most_seeds") or not any(recipe == baseline for recipe, _ in runs):
         return None
     return compare(runs, baseline, resamples=resamples)
-
-
-def _key(folder: Path) -> str:
-    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-
-
-def _stamp(path: Path) -> str:
-    try:
-        found = path.stat()
-    except OSError:
-        return NO_FILE
-    return f"{found.st_mtime_ns:x}.{found.st_size:x}"

@@ -38,6 +38,13 @@ def locked(folder: Path, told: str) -> Iterator[None]:
         lock.release()
 
 
+def folders_with(folder: Path, name: str) -> Iterator[Path]:
+    """This folder and all below it that have a file of a name and are not hidden."""
+    for path in sorted(folder.rglob(name)):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path.parent
+
+
 def is_locked(folder: Path) -> bool:
     """Whether a process writes to a study at this moment."""
     if not (folder / LOCK).exists():

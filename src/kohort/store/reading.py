@@ -10,7 +10,7 @@ from kohort.run import Failure, Run, Runs, comparable, diverged
 from kohort.store.database import FILE, opened_to_read
 from kohort.store.facts import facts_of
 from kohort.store.identity import Identity
-from kohort.store.layout import is_locked
+from kohort.store.layout import folders_with, is_locked
 from kohort.store.rows import Key, failures_of, identity_of, stored_runs
 
 
@@ -125,6 +125,4 @@ def read_study(folder: Path, generation: int | None = None) -> StoredStudy:
 
 def studies_below(folder: Path) -> Iterator[Path]:
     """Folders of studies: this one, and all below it that are not hidden."""
-    for path in sorted(folder.rglob(FILE)):
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield path.parent
+    return folders_with(folder, FILE)

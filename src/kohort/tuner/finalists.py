@@ -8,8 +8,8 @@ import numpy as np
 
 from kohort.cohort.predict import predict
 from kohort.recipes.recipe import Recipe
+from kohort.store.journal import Tried
 from kohort.training import Cohort
-from kohort.tuner.journal import Tried
 from kohort.tuner.objective import best_epoch
 from kohort.tuner.search import ROUND, Searched, spanning
 from kohort.tuner.setting import Setting

@@ -8,8 +8,8 @@ import numpy as np
 import optuna
 
 from kohort.recipes.recipe import Recipe
+from kohort.store.journal import Journal, Tried
 from kohort.tuner.halving import Halving, rungs_of
-from kohort.tuner.journal import Journal, Tried
 from kohort.tuner.objective import best_epoch
 from kohort.tuner.sampling import Sampler
 from kohort.tuner.setting import Setting

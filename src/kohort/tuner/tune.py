@@ -1,8 +1,8 @@
 """From a dataset to a recipe: search, finalists, and one look at the test rows beside a plain network's."""
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,18 @@ import numpy as np
 import optuna
 
 from kohort.data.dataset import Dataset
-from kohort.errors import DataError
+from kohort.errors import DataError, StudyError
 from kohort.progress import Listener, silent
 from kohort.recipes.definition import code_of
 from kohort.runtime import check_backend
+from kohort.store.journal import Journal
+from kohort.store.layout import locked
+from kohort.store.searches import SIDES, journal_of
 from kohort.terminal import Display
 from kohort.tuner.builder import BuilderSpace
 from kohort.tuner.cocktail import baseline, cocktail
 from kohort.tuner.ending import Ending, ensemble_of
 from kohort.tuner.finalists import final_of
-from kohort.tuner.journal import Journal
 from kohort.tuner.objective import objective_of
 from kohort.tuner.result import TuneResult
 from kohort.tuner.search import Budget, Searched, search
@@ -31,6 +33,8 @@ from kohort.tuner.written import written_space
 
 SEARCH_SEED = 10_000
 """Added to a search's seed: the seeds of the search and of the final comparison, which count from 0, stay apart."""
+
+IN_USE = "one process may search in a folder. Got another that does. Wait for it, or name another folder."
 
 FEWEST_SEEDS = 6
 """Seeds of the final comparison: with fewer no verdict is possible."""
@@ -94,7 +98,7 @@ def tune(
     Raises:
         DataError: The data or an option cannot be used.
         RecipeError: The space cannot be read, or does not suit the data.
-        StudyError: The folder is of another search.
+        StudyError: The folder is of another search, another process searches in it, or it cannot be written to.
     """
     check_backend()
     started = time.perf_counter()
@@ -115,27 +119,43 @@ def tune(
     size = batch_size or (128 if dataset.rows >= 2500 else 32)
     objective = objective_of(metric, bool(dataset.classes))
     images = len(dataset.shape) > 1
-    with nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Display() as heard:
+    with ExitStack() as held:
+        if place is not None:
+            held.enter_context(_kept_in(place))
+        shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Display()
+        heard = held.enter_context(shown)
         setting = Setting(dataset, SEARCH_SEED + seed, epochs, size, objective, network, heard)
         looked = _space(space, setting, images)
         defaults = BuilderSpace(looked.build, defaults=True) if isinstance(looked, BuilderSpace) else None
         plain_space = defaults or baseline(images=images, balanced=objective.balanced)
-        asked = {"space": (looked, study), "plain": (plain_space, None)}
+        asked = dict(zip(SIDES, ((looked, study), (plain_space, None)), strict=True))
         sides: dict[str, Side] = {}
         for name, (own, choose) in asked.items():
             identity = _identity(setting, own, structures, halving)
-            journal = Journal(None if place is None else place / f"search-{name}.jsonl", identity)
+            journal = Journal(None if place is None else journal_of(place, name), identity)
             budget = Budget(candidates=1) if own is defaults else Budget(minutes, candidates, run_epochs)
             ended = search(setting, own, budget, structures=structures, halving=halving, study=choose, journal=journal)
             sides[name] = Side(ended, final_of(setting, ended), epochs)
             if not sides[name].final.finalists:
                 raise DataError(_nothing(ended, sides[name].final.left_out))
-        plain, found = sides["plain"], sides["space"]
+        found, plain = (sides[name] for name in SIDES)
         ending = Ending(setting, seeds, smallest_effect, place, heard)
         judged = ending.judged(plain, found)
         others = (ending.examined(found), ending.dosed(found)) if ingredients else (None, None)
     together = ensemble_of(setting, found.final)
     return TuneResult(setting, plain, found, judged, *others, *together, time.perf_counter() - started)
+
+
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    """Makes a search's folder, and keeps other searches out of it meanwhile."""
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(folder, IN_USE))
+        except OSError as error:
+            raise StudyError(f"{folder}: a search cannot be kept there: {error}. Name another folder.") from error
+        yield
 
 
 def _space(asked: str | Searchable | Callable[[Any], Any], setting: Setting, images: bool) -> Searchable:
@@ -152,6 +172,7 @@ def _space(asked: str | Searchable | Callable[[Any], Any], setting: Setting, ima
 def _identity(setting: Setting, space: Searchable, structures: int, halving: bool) -> Mapping[str, Any]:
     """What decides the numbers of a search."""
     return {
+        "dataset": setting.dataset.name,
         "data": setting.dataset.fingerprint,
         "space": repr(space),
         "structures": structures,
@@ -160,6 +181,7 @@ def _identity(setting: Setting, space: Searchable, structures: int, halving: boo
         "epochs": setting.epochs,
         "batch_size": setting.batch_size,
         "metric": setting.objective.metric,
+        "greater_is_better": setting.objective.greater_is_better,
         "network": setting.network if isinstance(setting.network, str) else code_of(setting.network),
         **{package: metadata.version(package) for package in ("kohort", "keras", "jax", "numpy", "optuna")},
     }

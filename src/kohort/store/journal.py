@@ -54,21 +54,16 @@ class Journal:
             self._read(path)
 
     def _read(self, path: Path) -> None:
-        lines = path.read_text("utf-8").splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith("\n")]  # a last line that was cut off is trained again
-        try:
-            told = [json.loads(line) for line in whole]
-        except ValueError as error:
-            raise StudyError(f"{path}: a line cannot be read: {error}. Remove the file to search anew.") from error
-        if told and told[0] != self._identity:
-            other = [name for name in self._identity if told[0].get(name) != self._identity[name]]
+        identity, self.rounds, size = read_journal(path)
+        if size and identity != self._identity:
+            other = [name for name in self._identity if identity.get(name) != self._identity[name]]
             raise StudyError(
                 f"{path} is the journal of another search: {', '.join(other) or 'its entries'} differ. "
                 "Name another folder, or remove the file to search anew."
             )
-        self.rounds = [[_tried(own) for own in line] for line in told[1:]]
-        if whole != lines:
-            path.write_text("".join(whole), "utf-8")
+        if size < path.stat().st_size:
+            with path.open("r+b") as file:  # a last line that was cut off is trained again
+                file.truncate(size)
 
     def add(self, tried: Sequence[Tried]) -> None:
         """Keeps a round."""
@@ -77,7 +72,7 @@ class Journal:
             return
         new = not self._path.is_file() or not self._path.stat().st_size
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
+        with self._path.open("a", encoding="utf-8", newline="\n") as file:
             if new:
                 file.write(json.dumps(self._identity, ensure_ascii=False) + "\n")
             file.write(json.dumps([_written(own) for own in tried], ensure_ascii=False) + "\n")
@@ -86,6 +81,27 @@ class Journal:
     def tried(self) -> list[Tried]:
         """All candidates, in their order."""
         return [own for line in self.rounds for own in line]
+
+
+def read_journal(path: Path) -> tuple[Mapping[str, Any], list[list[Tried]], int]:
+    """What a journal holds, while it is being written perhaps.
+
+    Args:
+        path: Where it is.
+
+    Returns:
+        What decides the search's numbers, the rounds, and how many bytes these are: what follows is a line that was
+        cut off.
+
+    Raises:
+        StudyError: A line before that cannot be read.
+    """
+    whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    try:
+        identity, *rounds = [json.loads(line) for line in whole] or [{}]
+        return identity, [[_tried(own) for own in line] for line in rounds], sum(map(len, whole))
+    except (ValueError, TypeError, KeyError) as error:
+        raise StudyError(f"{path}: a line cannot be read: {error}. Remove the file to search anew.") from error
 
 
 def _written(tried: Tried) -> dict[str, Any]:

@@ -1,0 +1,184 @@
+"""The searches in a folder, and what pages are told of them: plain values for JSON."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kohort.dashboard.places import Places, key_of, stamp
+from kohort.errors import StudyError
+from kohort.report.charts.searching import PLAIN, RECIPE
+from kohort.statistics.units import Units
+from kohort.store.database import FILE
+from kohort.store.journal import Tried
+from kohort.store.layout import is_locked
+from kohort.store.searches import SIDES, STUDIES, StoredSearch, journal_of, read_search, searches_below
+
+BEST = 10
+"""Candidates that a page lists."""
+
+LONGEST = 400
+"""Characters of a fact."""
+
+PARTS: dict[str, str] = dict(zip(SIDES, (RECIPE, PLAIN), strict=True))
+
+
+@dataclass(frozen=True)
+class WatchedSearch:
+    """A search as it is now.
+
+    Attributes:
+        key: What pages call it.
+        place: Its folder, seen from where searches were looked for.
+        search: What its folder holds; None where it cannot be read.
+        trouble: Why it cannot be read; empty where it can.
+        judged: The studies that it has ended with so far: key -> what it is.
+        version: Changes when any of this does.
+    """
+
+    key: str
+    place: str
+    search: StoredSearch | None
+    trouble: str
+    judged: dict[str, str]
+    version: str
+
+    @property
+    def state(self) -> str:
+        """What it does, in a word or two."""
+        if self.search is None:
+            return "cannot be read"
+        if self.search.going:
+            return "judging" if self.judged else "searching"
+        return "ended" if self.judged else "interrupted"
+
+    @property
+    def units(self) -> Units:
+        """How its scores are written."""
+        metric = "" if self.search is None else str(self.search.identity.get("metric", ""))
+        return Units(metric, "accuracy" in metric)
+
+    @property
+    def sign(self) -> float:
+        """1 where one wants the metric high, else −1: candidates' scores are what one wants large."""
+        return 1.0 if self.search is None or self.search.identity.get("greater_is_better", True) else -1.0
+
+    def score(self, tried: Tried) -> float:
+        """A candidate's score as the metric has it."""
+        return self.sign * tried.score
+
+
+class Searches:
+    """The searches in a folder and below it.
+
+    Args:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.places = Places(folder, searches_below)
+
+    def keys(self) -> list[str]:
+        """What pages call the searches."""
+        return self.places.keys()
+
+    def version(self, key: str) -> str:
+        """Changes when a search's files do.
+
+        Raises:
+            KeyError: There is no such search.
+        """
+        folder = self.places.of(key)
+        files = [*(journal_of(folder, side) for side in SIDES), *(folder / name / FILE for name in STUDIES)]
+        return "-".join([*map(stamp, files), str(is_locked(folder))])
+
+    def get(self, key: str) -> WatchedSearch:
+        """A search as it is now.
+
+        Raises:
+            KeyError: There is no such search.
+        """
+        folder, version = self.places.of(key), self.version(key)
+        judged = {key_of(folder / name): what for name, what in STUDIES.items() if (folder / name / FILE).is_file()}
+        try:
+            search, trouble = read_search(folder), ""
+        except (StudyError, OSError) as error:
+            search, trouble = None, str(error)
+        return WatchedSearch(key, self.places.seen(folder), search, trouble, judged, version)
+
+
+def search_overview(watched: WatchedSearch) -> dict[str, Any]:
+    """A search as a line of a list."""
+    search = watched.search
+    told: dict[str, Any] = {"key": watched.key, "place": watched.place, "state": watched.state, "lead": ""}
+    if search is None:
+        return {**told, "data": watched.trouble, "candidates": None, "best": ""}
+    best = search.best(SIDES[0], 1)
+    return {
+        **told,
+        "data": search.identity.get("dataset", ""),
+        "candidates": len(search.tried[SIDES[0]]),
+        "best": watched.units.said(watched.score(best[0])) if best else "",
+        "lead": best[0].recipe if best else "",
+    }
+
+
+def told_of_search(watched: WatchedSearch) -> dict[str, Any]:
+    """All that a search's page shows."""
+    search, units = watched.search, watched.units
+    told: dict[str, Any] = {"version": watched.version, "state": watched.state, "trouble": watched.trouble}
+    if search is None:
+        return told
+    return {
+        **told,
+        "wanted_low": watched.sign < 0,
+        "lead": _lead(watched, search),
+        "counts": [_count(PARTS[side], search.tried[side]) for side in SIDES if search.tried[side]],
+        "best": [
+            [own.number + 1, own.recipe, units.score(watched.score(own)), own.epochs]
+            for own in search.best(SIDES[0], BEST)
+        ],
+        "points": [row for side in SIDES for row in _points(watched, side, search.tried[side])],
+        "facts": {name: _shortened(str(value)) for name, value in search.identity.items()},
+    }
+
+
+def _shortened(text: str) -> str:
+    """A text of which the beginning says enough: a space is written with all that it has."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _lead(watched: WatchedSearch, search: StoredSearch) -> str:
+    best = {side: own[0] for side in SIDES if (own := search.best(side, 1))}
+    if SIDES[0] not in best:
+        return ""
+    said = {side: watched.units.said(watched.score(own)) for side, own in best.items()}
+    beside = f"; of a plain network {said[SIDES[1]]}" if SIDES[1] in said else ""
+    return f"The best so far on validation rows: {said[SIDES[0]]}{beside}. It owes part of that to luck."
+
+
+def _count(part: str, tried: tuple[Tried, ...]) -> str:
+    finished = sum(own.finished for own in tried)
+    failed = sum(not math.isfinite(own.score) for own in tried)
+    told = f"{part}: {len(tried):,} candidate{'s' if len(tried) != 1 else ''}, {finished:,} trained to the end"
+    left = len(tried) - finished - failed
+    return told + (f", {left:,} left early" if left else "") + (f", {failed:,} failed" if failed else "")
+
+
+def _points(watched: WatchedSearch, side: str, tried: tuple[Tried, ...]) -> Iterator[dict[str, Any]]:
+    """Candidates as a chart takes them; those that failed have no score and are not drawn."""
+    best = -math.inf
+    for own in tried:
+        if not math.isfinite(own.score):
+            continue
+        best = max(best, own.score) if own.finished else best
+        yield {
+            "part": PARTS[side],
+            "number": own.number + 1,
+            "recipe": own.recipe,
+            "score": watched.units.drawn(watched.score(own)),
+            "best": watched.units.drawn(watched.sign * best),
+            "kind": "to the end" if own.finished else "left early",
+            "epochs": len(own.curve),
+        }
