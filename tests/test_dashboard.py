@@ -261,7 +261,7 @@ def test_a_search_is_told_as_its_folder_holds_it(tmp_path: Path) -> None:
         "recipe: 5 candidates, 3 trained to the end, 1 left early, 1 failed",
         "plain network: 1 candidate, 1 trained to the end",
     ]
-    assert told["best"] == [[2, "l2 0.01", "90.00", 9], [5, "l2 0.04", "85.00", 9], [1, "l2 0.00", "80.00", 9]]
+    assert told["best"] == [["l2 0.01", "90.00", 9, 2], ["l2 0.04", "85.00", 9, 5], ["l2 0.00", "80.00", 9, 1]]
     rows = [(row["part"], row["number"], row["score"], row["best"], row["kind"]) for row in told["points"]]
     assert rows == [
         ("recipe", 1, 80.0, 80.0, "to the end"),
@@ -278,7 +278,7 @@ def test_of_a_metric_that_one_wants_low_the_best_is_the_lowest(tmp_path: Path) -
     search_in(tmp_path / "s", identity, sign=-1.0)
     told = told_of_search(only_search(tmp_path))
     assert told["wanted_low"]
-    assert told["best"][0] == [1, "l2 0.00", "0.8", 9]
+    assert told["best"][0] == ["l2 0.00", "0.8", 9, 1]
     assert [row["best"] for row in told["points"]] == [0.8, 0.8, 0.8, 0.8, 0.7]
 
 
@@ -437,7 +437,7 @@ def test_a_page_follows_a_search_as_it_goes(browser: Any, tmp_path: Path) -> Non
             drawn(shown, lambda rows: rows == 5)
             own.add([tried(5, 0.97, NASTY[0])])
             drawn(shown, lambda rows: rows == 6)
-            assert shown.locator("#best tbody tr").first.inner_text() == f"6\t{NASTY[0]}\t97.00\t9"
+            assert shown.locator("#best tbody tr").first.inner_text() == f"{NASTY[0]}\t97.00\t9\t6"
             assert shown.locator(".living .mark-symbol path").count() >= 6
             assert shown.locator("#unjudged").is_visible()
             study(folder / "final").run(verbose=0)

@@ -136,7 +136,7 @@ def told_of_search(watched: WatchedSearch) -> dict[str, Any]:
         "lead": _lead(watched, search),
         "counts": [_count(PARTS[side], search.tried[side]) for side in SIDES if search.tried[side]],
         "best": [
-            [own.number + 1, own.recipe, units.score(watched.score(own)), own.epochs]
+            [own.recipe, units.score(watched.score(own)), own.epochs, own.number + 1]
             for own in search.best(SIDES[0], BEST)
         ],
         "points": [row for side in SIDES for row in _points(watched, side, search.tried[side])],
