@@ -299,6 +299,18 @@ def test_a_searchs_state_is_that_of_its_folder(tmp_path: Path) -> None:
         assert client.get(f"/search/{key}/chart.json").json()["facet"]
 
 
+def test_a_search_is_read_again_only_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = search_in(tmp_path / "s")
+    searches = Searches(tmp_path)
+    (key,) = searches.keys()
+    first = searches.get(key)
+    monkeypatch.setattr("kohort.dashboard.searches._read", lambda *_: pytest.fail("read again"))
+    assert searches.get(key).search is first.search
+    monkeypatch.undo()
+    own.add([tried(5, 0.97)])
+    assert search_overview(searches.get(key))["candidates"] == 6
+
+
 def test_a_damaged_search_is_said_to_be_so(tmp_path: Path) -> None:
     search_in(tmp_path / "s")
     path = journal_of(tmp_path / "s", "space")

@@ -11,7 +11,7 @@ def dashboard(
     port: Annotated[int, typer.Option(help="The port to serve; one that is free by default.", min=0, max=65535)] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = False,
 ) -> None:
-    """Follow studies in a browser of this machine; it starts nothing and changes nothing.
+    """Follow studies and searches in a browser of this machine; it starts nothing and changes nothing.
 
     Example: kohort dashboard experiments
     """

@@ -83,7 +83,7 @@ class _Pages:
 
     async def all(self, request: Request) -> Response:
         """The list of studies and searches."""
-        folder = str(self.studies.places.folder)
+        folder = str(self.studies.folder)
         return self._page("list.html.jinja", folder=folder, **await run_in_threadpool(self._all))
 
     async def all_events(self, request: Request) -> Response:

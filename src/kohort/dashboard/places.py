@@ -1,17 +1,24 @@
-"""Folders that pages tell of, by keys that name no path."""
+"""Folders that pages tell of, by keys that name no path, read when they have changed and not before."""
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from kohort.progress import Pace
+
+T = TypeVar("T")
+
+NO_FILE = "0"
+"""The stamp of a file that is not there."""
 
 SECONDS = 2.0
 """Between two looks at folders: a browser that draws takes time from a training on the same cores."""
 
 
-class Places:
+class Places(Generic[T]):
     """Folders of one kind, in a folder and below it.
 
     Args:
@@ -24,6 +31,8 @@ class Places:
         self._look = look
         self._known: dict[str, Path] = {}
         self._pace = Pace(SECONDS, share=0.05)  # a home folder takes seconds to be searched
+        self._read: dict[str, tuple[str, T]] = {}
+        self._lock = threading.Lock()  # requests are answered in threads
 
     def keys(self) -> list[str]:
         """What pages call the folders: hashes of where they are, so that no address names a path."""
@@ -43,6 +52,19 @@ class Places:
             self.keys()
         return self._known[key]
 
+    def read(self, key: str, version: str, look: Callable[[], T]) -> T:
+        """What a folder holds.
+
+        Args:
+            key: Which folder.
+            version: Changes when that does.
+            look: Reads it.
+        """
+        with self._lock:
+            if key not in self._read or self._read[key][0] != version:
+                self._read[key] = (version, look())
+            return self._read[key][1]
+
     def seen(self, path: Path) -> str:
         """A folder as it is seen from where was looked."""
         return str(path.relative_to(self.folder)) if path != self.folder else path.name
@@ -60,7 +82,3 @@ def stamp(path: Path) -> str:
     except OSError:
         return NO_FILE
     return f"{found.st_mtime_ns:x}.{found.st_size:x}"
-
-
-NO_FILE = "0"
-"""The stamp of a file that is not there."""

@@ -21,7 +21,8 @@ BEST = 10
 LONGEST = 400
 """Characters of a fact."""
 
-PARTS: dict[str, str] = dict(zip(SIDES, (RECIPE, PLAIN), strict=True))
+OWN, BESIDE = SIDES
+PARTS: dict[str, str] = {OWN: RECIPE, BESIDE: PLAIN}
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class WatchedSearch:
         return self.sign * tried.score
 
 
-class Searches:
+class Searches(Places[tuple[StoredSearch | None, str]]):
     """The searches in a folder and below it.
 
     Args:
@@ -77,11 +78,7 @@ class Searches:
     """
 
     def __init__(self, folder: Path):
-        self.places = Places(folder, searches_below)
-
-    def keys(self) -> list[str]:
-        """What pages call the searches."""
-        return self.places.keys()
+        super().__init__(folder, searches_below)
 
     def version(self, key: str) -> str:
         """Changes when a search's files do.
@@ -89,9 +86,8 @@ class Searches:
         Raises:
             KeyError: There is no such search.
         """
-        folder = self.places.of(key)
-        files = [*(journal_of(folder, side) for side in SIDES), *(folder / name / FILE for name in STUDIES)]
-        return "-".join([*map(stamp, files), str(is_locked(folder))])
+        folder = self.of(key)
+        return "-".join([_version(folder), *(stamp(folder / name / FILE) for name in STUDIES)])
 
     def get(self, key: str) -> WatchedSearch:
         """A search as it is now.
@@ -99,13 +95,22 @@ class Searches:
         Raises:
             KeyError: There is no such search.
         """
-        folder, version = self.places.of(key), self.version(key)
+        folder, version = self.of(key), self.version(key)
         judged = {key_of(folder / name): what for name, what in STUDIES.items() if (folder / name / FILE).is_file()}
-        try:
-            search, trouble = read_search(folder), ""
-        except (StudyError, OSError) as error:
-            search, trouble = None, str(error)
-        return WatchedSearch(key, self.places.seen(folder), search, trouble, judged, version)
+        search, trouble = self.read(key, _version(folder), lambda: _read(folder))
+        return WatchedSearch(key, self.seen(folder), search, trouble, judged, version)
+
+
+def _version(folder: Path) -> str:
+    """Changes when what was tried does, or who goes on with it."""
+    return "-".join([*(stamp(journal_of(folder, side)) for side in SIDES), str(is_locked(folder))])
+
+
+def _read(folder: Path) -> tuple[StoredSearch | None, str]:
+    try:
+        return read_search(folder), ""
+    except (StudyError, OSError) as error:
+        return None, str(error)
 
 
 def search_overview(watched: WatchedSearch) -> dict[str, Any]:
@@ -114,11 +119,11 @@ def search_overview(watched: WatchedSearch) -> dict[str, Any]:
     told: dict[str, Any] = {"key": watched.key, "place": watched.place, "state": watched.state, "lead": ""}
     if search is None:
         return {**told, "data": watched.trouble, "candidates": None, "best": ""}
-    best = search.best(SIDES[0], 1)
+    best = search.best(OWN, 1)
     return {
         **told,
         "data": search.identity.get("dataset", ""),
-        "candidates": len(search.tried[SIDES[0]]),
+        "candidates": len(search.tried[OWN]),
         "best": watched.units.said(watched.score(best[0])) if best else "",
         "lead": best[0].recipe if best else "",
     }
@@ -136,8 +141,7 @@ def told_of_search(watched: WatchedSearch) -> dict[str, Any]:
         "lead": _lead(watched, search),
         "counts": [_count(PARTS[side], search.tried[side]) for side in SIDES if search.tried[side]],
         "best": [
-            [own.recipe, units.score(watched.score(own)), own.epochs, own.number + 1]
-            for own in search.best(SIDES[0], BEST)
+            [own.recipe, units.score(watched.score(own)), own.epochs, own.number + 1] for own in search.best(OWN, BEST)
         ],
         "points": [row for side in SIDES for row in _points(watched, side, search.tried[side])],
         "facts": {name: _shortened(str(value)) for name, value in search.identity.items()},
@@ -151,11 +155,11 @@ def _shortened(text: str) -> str:
 
 def _lead(watched: WatchedSearch, search: StoredSearch) -> str:
     best = {side: own[0] for side in SIDES if (own := search.best(side, 1))}
-    if SIDES[0] not in best:
+    if OWN not in best:
         return ""
     said = {side: watched.units.said(watched.score(own)) for side, own in best.items()}
-    beside = f"; of a plain network {said[SIDES[1]]}" if SIDES[1] in said else ""
-    return f"The best so far on validation rows: {said[SIDES[0]]}{beside}. It owes part of that to luck."
+    beside = f"; of a plain network {said[BESIDE]}" if BESIDE in said else ""
+    return f"The best so far on validation rows: {said[OWN]}{beside}. It owes part of that to luck."
 
 
 def _count(part: str, tried: tuple[Tried, ...]) -> str:

@@ -1,6 +1,5 @@
-"""The studies in a folder, read when they have changed and not before."""
+"""The studies in a folder, and what is known of each."""
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +41,7 @@ class Watched:
     version: str
 
 
-class Studies:
+class Studies(Places[tuple[StoredStudy | None, str, Comparison | None]]):
     """The studies in a folder and below it.
 
     Args:
@@ -50,13 +49,7 @@ class Studies:
     """
 
     def __init__(self, folder: Path):
-        self.places = Places(folder, studies_below)
-        self._read: dict[str, tuple[str, StoredStudy | None, str, Comparison | None]] = {}
-        self._lock = threading.Lock()  # requests are answered in threads
-
-    def keys(self) -> list[str]:
-        """What pages call the studies."""
-        return self.places.keys()
+        super().__init__(folder, studies_below)
 
     def version(self, key: str) -> str:
         """Changes when a study's files do.
@@ -64,7 +57,7 @@ class Studies:
         Raises:
             KeyError: There is no such study.
         """
-        folder = self.places.of(key)
+        folder = self.of(key)
         stamps = [stamp(folder / name) for name in (FILE, f"{FILE}-wal", LIVE)]
         return "-".join([*stamps, str(stamps[-1] != NO_FILE and is_locked(folder))])
 
@@ -74,14 +67,11 @@ class Studies:
         Raises:
             KeyError: There is no such study.
         """
-        folder, version = self.places.of(key), self.version(key)
+        folder, version = self.of(key), self.version(key)
         live = read_live(folder)
         kept = f"{'-'.join(version.split('-')[:2])} {live is not None}"
-        with self._lock:
-            if self._read.get(key, ("",))[0] != kept:
-                self._read[key] = (kept, *_read(folder, live is not None))
-            _, study, trouble, comparison = self._read[key]
-        return Watched(key, self.places.seen(folder), study, trouble, live, comparison, version)
+        study, trouble, comparison = self.read(key, kept, lambda: _read(folder, live is not None))
+        return Watched(key, self.seen(folder), study, trouble, live, comparison, version)
 
     def document(self, key: str) -> Document | None:
         """The report of a study as far as it has run; None where there is nothing to compare yet.

@@ -11,10 +11,12 @@ from kohort.store.layout import folders_with, is_locked
 SIDES = ("space", "plain")
 """The two searches of a folder: for the recipe, and for the plain network that it is compared with."""
 
+FINAL, INGREDIENTS, STRENGTHS = "final", "ingredients", "doses"
+
 STUDIES = {
-    "final": "The recipe beside the plain network",
-    "ingredients": "Without each of its techniques",
-    "doses": "With other strengths",
+    FINAL: "The recipe beside the plain network",
+    INGREDIENTS: "Without each of its techniques",
+    STRENGTHS: "With other strengths",
 }
 """The studies that a search ends with, each in a folder of its own below: folder -> what it is."""
 

@@ -11,6 +11,7 @@ from kohort.progress import Listener
 from kohort.recipes.metrics import metric_of
 from kohort.recipes.recipe import Recipe
 from kohort.run import Evaluation
+from kohort.store.searches import FINAL, INGREDIENTS, STRENGTHS
 from kohort.study import Study, StudyResult
 from kohort.tuner.ensemble import Greedy, greedy
 from kohort.tuner.finalists import Final
@@ -45,16 +46,16 @@ class Ending:
     def judged(self, plain: Side, found: Side) -> StudyResult:
         """The plain network and the chosen recipe under fresh seeds, on test rows that nobody has looked at."""
         recipes = {**self._recipes(plain, {PLAIN: plain.recipe}), **self._recipes(found, {CHOSEN: found.recipe})}
-        return self._run(recipes, PLAIN, "final")
+        return self._run(recipes, PLAIN, FINAL)
 
     def examined(self, found: Side) -> StudyResult | None:
         """The chosen recipe beside itself without each of its techniques; None if none can be left out."""
         others = found.searched.space.without(found.final.chosen.tried.values)
-        return self._beside(found, {f"without {name}": text for name, text in others.items()}, "ingredients")
+        return self._beside(found, {f"without {name}": text for name, text in others.items()}, INGREDIENTS)
 
     def dosed(self, found: Side) -> StudyResult | None:
         """The chosen recipe beside itself with other strengths, one at a time; None if it has none."""
-        return self._beside(found, found.searched.space.doses(found.final.chosen.tried.values, DOSES), "doses")
+        return self._beside(found, found.searched.space.doses(found.final.chosen.tried.values, DOSES), STRENGTHS)
 
     def _beside(self, found: Side, others: Mapping[str, str], name: str) -> StudyResult | None:
         if not others:
