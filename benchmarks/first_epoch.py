@@ -3,20 +3,19 @@
 The table has 200,000 rows and 30 columns: 22 of numbers, a tenth of one of them missing, and 8 of categories with 3 to
 31 levels, which are one-hot or embedded; the target is binary. One recipe, one seed, batches of 256.
 
-python benchmarks/first_epoch.py [--repeats 5]
+python -m benchmarks.first_epoch [--repeats 5]
 """
 
 import argparse
 import json
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
+
+from benchmarks.provenance import provenance
 
 ROWS, NUMBERS, CATEGORIES, BATCH = 200_000, 22, 8, 256
 RESULTS = Path(__file__).parent / "results" / "first_epoch.json"
@@ -77,13 +76,11 @@ def main() -> None:
         rounds = []
         for _ in range(arguments.repeats):
             started = time.perf_counter()
-            command = [sys.executable, __file__, "--table", str(table)]
+            command = [sys.executable, "-m", "benchmarks.first_epoch", "--table", str(table)]
             told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             rounds.append(json.loads(told.splitlines()[-1]) | {"process": time.perf_counter() - started})
     result = {
-        "date": date.today().isoformat(),
-        "machine": platform.machine(),
-        "versions": {name: version(name) for name in ("keras", "jax", "polars", "scikit-learn")},
+        **provenance("polars", "scikit-learn"),
         "MiB": round(size, 1),
         "repeats": arguments.repeats,
         "seconds": {

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.real_data import provenance, table
+from benchmarks.provenance import provenance
+from benchmarks.real_data import table
 
 import numpy as np  # isort: skip - kohort comes first, which tells JAX of the cores
 import optuna
@@ -175,7 +176,9 @@ def main() -> None:
             print(printed(f"{dataset.name}, drawn {draw}", told), flush=True)
     given = {"metric": METRIC, "epochs": options.epochs, "rungs": rungs_of(options.epochs), "orders": options.orders}
     if not options.dry:
-        RESULTS.write_text(json.dumps(provenance() | given | {"sets": found}, ensure_ascii=False) + "\n", "utf-8")
+        RESULTS.write_text(
+            json.dumps(provenance("optuna") | given | {"sets": found}, ensure_ascii=False) + "\n", "utf-8"
+        )
 
 
 if __name__ == "__main__":

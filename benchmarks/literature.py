@@ -13,13 +13,12 @@ import argparse
 import json
 import time
 from dataclasses import replace
-from datetime import date
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import kohort
+from benchmarks.provenance import provenance
 
 import keras  # isort: skip
 import numpy as np
@@ -165,8 +164,7 @@ def main() -> None:
     for name, measured in {"concrete": concrete, "mnist": mnist}.items():
         if name in options.which or not options.which:
             told[name] = measured(options.data)
-    told["date"] = date.today().isoformat()
-    told["versions"] = {package: metadata.version(package) for package in ("keras", "jax", "numpy")}
+    told |= provenance()
     told["seconds"] = round(time.perf_counter() - started, 1)
     RESULTS.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     PAGE.write_text(written(told), "utf-8")

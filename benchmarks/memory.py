@@ -1,6 +1,6 @@
 """How much memory training takes as it goes on: a stream larger than memory's share, and a thousand fits in a process.
 
-    python benchmarks/memory.py            both, each in a process of its own; writes results/memory.json
+    python -m benchmarks.memory            both, each in a process of its own; writes results/memory.json
 
 stream   Eight members train on batches that would fill 4 GiB if they were kept; resident memory is noted as they are
          drawn. The cap that it must stay under is 1 GiB, the process' own 0.5 GiB included.
@@ -9,13 +9,13 @@ fits     Fifty calls of `kohort.fit` with twenty seeds each, 1,000 fits; residen
 """
 
 import json
-import platform
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
+
+from benchmarks.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 
@@ -107,16 +107,11 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(json.dumps(PARTS[sys.argv[1]]()))
         return
-    from importlib import metadata
-
-    versions = {name: metadata.version(name) for name in ("kohort", "keras", "jax", "jaxlib", "numpy")}
-    result: dict[str, Any] = {
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "versions": versions,
-    }
+    result = provenance()
     for part in PARTS:
-        done = subprocess.run([sys.executable, __file__, part], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.memory", part], check=True, capture_output=True, text=True
+        )
         result[part] = json.loads(done.stdout.splitlines()[-1])
         told = {name: value for name, value in result[part].items() if name != "curve"}
         print(

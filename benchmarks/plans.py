@@ -9,12 +9,11 @@ before; the least of three counts. Ratios are to the fastest.
 import argparse
 import json
 import time
-from datetime import date
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import kohort
+from benchmarks.provenance import provenance
 from benchmarks.speed.networks import builder
 from benchmarks.speed.tasks import TASKS, Network, load
 
@@ -60,8 +59,7 @@ def main() -> None:
         fastest = min(least.values())
         result[name] = {layout: round(value / fastest, 2) for layout, value in least.items()}
         print(name, result[name], flush=True)
-    versions = {package: metadata.version(package) for package in ("keras", "jax", "jaxlib")}
-    told = {"date": date.today().isoformat(), "versions": versions, "times as long as the fastest": result}
+    told = provenance() | {"times as long as the fastest": result}
     RESULTS.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import kohort
-from benchmarks.real_data import provenance
+from benchmarks.provenance import provenance
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "ray_workers.json"

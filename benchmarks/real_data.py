@@ -1,14 +1,8 @@
-"""Sets of the data folder as `kohort.data.load` reads them, and what a result says of where it was made."""
+"""Sets of the data folder as `kohort.data.load` reads them."""
 
-import os
-import platform
-import sys
 import tempfile
 from dataclasses import replace
-from datetime import date
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,21 +19,3 @@ def table(folder: Path, name: str, rows: int | None = None) -> Dataset:
         return dataset
     kept = np.sort(np.random.default_rng(0).permutation(dataset.rows)[:rows])
     return replace(dataset, name=f"{name}, {rows:,} rows", x=dataset.x[kept], y=dataset.y[kept])
-
-
-def provenance(*packages: str) -> dict[str, Any]:
-    """Date, machine and versions of packages, those that are installed."""
-    versions = {}
-    for package in ("kohort", "keras", "jax", "jaxlib", "numpy", "optuna", *packages):
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    cores = len(os.sched_getaffinity(0))
-    asked = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]  # no path of this machine
-    return {
-        "date": date.today().isoformat(),
-        "machine": f"{cores} cores, {platform.machine()}, Python {platform.python_version()}",
-        "versions": versions,
-        "command": " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *asked]),
-    }

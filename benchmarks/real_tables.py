@@ -10,7 +10,7 @@ Each set is written out as CSV, with its missing cells and categories, read by `
 `kohort compare file.csv` does. scikit-learn's models get the inputs of seed 0 as Kohort's networks see them, and the
 same test rows; MLP without early stopping, HistGradientBoosting as they come.
 
-python benchmarks/real_tables.py --data FOLDER [--sets adult,…] [--seeds 5] [--epochs 20]
+python -m benchmarks.real_tables --data FOLDER [--sets adult,…] [--seeds 5] [--epochs 20]
 
 FOLDER holds NAME.npz with X_num, X_cat (−1: missing) and y, which are not part of Kohort.
 """
@@ -19,18 +19,16 @@ import argparse
 import json
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import kohort
-
-import keras  # isort: skip
+import kohort  # isort: skip - before JAX, which it tells of the cores
 import numpy as np
 import polars as pl
-import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from benchmarks.provenance import provenance
 
 SETS = ("adult", "credit_approval", "telco_churn", "shuttle", "california_housing", "diamonds")
 RECIPES = ("none", "l2", "dropout=0.3", "batchnorm", "batchnorm+dropout=0.2+adamw")
@@ -109,8 +107,7 @@ def main() -> None:
             "scikit-learn": {peer: round(score, 4) for peer, score in peers(dataset, batch).items()},
         }
         print(json.dumps({name: results[name]}, indent=2, ensure_ascii=False), flush=True)
-        versions = {"keras": keras.__version__, "scikit-learn": sklearn.__version__}
-        told = {"date": date.today().isoformat(), "versions": versions, "sets": results}
+        told = provenance("scikit-learn") | {"sets": results}
         RESULTS.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -31,7 +31,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from benchmarks.real_data import provenance, table
+from benchmarks.provenance import provenance
+from benchmarks.real_data import table
 from kohort.data import Dataset
 from kohort.statistics.intervals import Interval, mean_interval
 

@@ -2,7 +2,7 @@
 
 And how long 10,000 runs take: to be found again, listed, and resumed.
 
-python benchmarks/store.py [--repeats 3]
+python -m benchmarks.store [--repeats 3]
 """
 
 import argparse
@@ -12,9 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
+
+from benchmarks.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results" / "store.json"
 MANY = 10_000
@@ -101,8 +101,7 @@ def main() -> None:
         return {name: round(value, 3) for name, value in found.items()}
 
     result = {
-        "date": date.today().isoformat(),
-        "versions": {package: version(package) for package in ("keras", "jax", "safetensors")},
+        **provenance("safetensors"),
         "repeats": options.repeats,
         "seconds": [{job: round(value, 2) for job, value in own.items()} for own in rounds],
         "times as long with a folder": ratio("kept", "plain"),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import kohort
-from benchmarks.real_data import provenance
+from benchmarks.provenance import provenance
 
 import keras  # isort: skip
 from keras import layers
@@ -90,7 +90,7 @@ def main() -> None:
     asked = parser.parse_args()
     each = {"inert": of_inert(asked.repeats, asked.candidates), "enough": of_enough(32)}
     told = {
-        **provenance(),
+        **provenance("optuna"),
         **{name: counted(found) for name, found in each.items()},
         "each": each,
     }

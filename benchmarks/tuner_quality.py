@@ -29,7 +29,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.real_data import provenance, table
+from benchmarks.provenance import provenance
+from benchmarks.real_data import table
 
 import numpy as np  # isort: skip - kohort comes first, which tells JAX of the cores
 import optuna
@@ -131,7 +132,7 @@ def measure(options: argparse.Namespace, name: str, method: str) -> None:
         "seeds": options.seeds,
         **found,
         "seconds": round(time.perf_counter() - started, 1),
-        **provenance("scikit-learn", "xgboost", "lightgbm", "pytabkit", "torch"),
+        **provenance("optuna", "scikit-learn", "xgboost", "lightgbm", "pytabkit", "torch"),
     }
     place(options.folder, name, method).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
 

@@ -28,7 +28,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.real_data import provenance, table
+from benchmarks.provenance import provenance
+from benchmarks.real_data import table
 from benchmarks.tuner_floor import MULTIPLICATIONS, multiplying
 from benchmarks.tuner_peers import Fitting, seconds_of
 from kohort.data import Dataset
@@ -219,7 +220,7 @@ def main() -> None:
     rows = summary(ours, theirs, floor)
     print(printed(rows))
     given = {"rows": ROWS, "epochs": options.epochs, "candidates": options.candidates, "each": options.each}
-    result = provenance("keras-tuner") | given | {"rounds": options.rounds, "summary": rows}
+    result = provenance("optuna", "keras-tuner") | given | {"rounds": options.rounds, "summary": rows}
     if not options.dry:
         told = result | {"kohort": ours, "peers": theirs, "multiplications": floor}
         RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -9,20 +9,18 @@ Numbers are scaled in each split by its training rows; a missing number is the c
 column that says so; categories are one column for each value. The median is taken before the split, which tells a
 split at most where a column's middle lies.
 
-python benchmarks/verdicts.py [--data FOLDER] [--seeds 20] [NAME ...]
+python -m benchmarks.verdicts [--data FOLDER] [--seeds 20] [NAME ...]
 """
 
 import argparse
 import json
-import platform
-from datetime import date
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import kohort
+from benchmarks.provenance import provenance
 from kohort.data import Dataset
 
 RESULTS = Path(__file__).parent / "results" / "verdicts"
@@ -81,9 +79,7 @@ def measured(dataset: Dataset, seeds: int) -> dict[str, Any]:
     lost = comparison.regret
     return {
         "data": dataset.name,
-        "date": date.today().isoformat(),
-        "versions": {p: metadata.version(p) for p in ("kohort", "keras", "jax", "numpy")}
-        | {"python": platform.python_version()},
+        **provenance(),
         "rows": dict(zip(("train", "validation", "test"), result.plan.rows, strict=True)),
         "features": int(np.prod(dataset.x.shape[1:])),
         "seeds": seeds,

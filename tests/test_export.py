@@ -438,7 +438,7 @@ def test_a_card_needs_the_baseline(tmp_path: Path) -> None:
     study = kohort.Study(["none", "batchnorm"], kohort.data.named("wdbc"), seeds=1, epochs=1, folder=tmp_path / "study")
     with pytest.raises(StudyError, match="the cluster is gone"):
         study.run(verbose=0, executor=Breaks())
-    with pytest.raises(StudyError, match="compares with the baseline, 'none', of which no run has ended yet"):
+    with pytest.raises(StudyError, match="compares with the baseline, 'none', under seeds that all have run"):
         app(["card", str(tmp_path / "study"), str(tmp_path / "card.md")], standalone_mode=False)
 
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.provenance import machine
 from benchmarks.speed.job import written
 from benchmarks.speed.peers import PEERS, Peer
 from benchmarks.speed.tasks import RESULTS, TASKS, Task, load
@@ -51,14 +51,10 @@ def in_processes(name: str, peer: Peer, task: Task, folder: Path, python: str) -
     return {kind: scale * max(own[kind] for own in found) for kind in found[0]}
 
 
-def versions(python: str) -> dict[str, str]:
+def versions_of(python: str) -> dict[str, str]:
     """What an interpreter has installed of what matters."""
-    code = (
-        "import json,sys\nfrom importlib import metadata as m\nfound={}\n"
-        f"for p in {PACKAGES!r}:\n try: found[p]=m.version(p)\n except m.PackageNotFoundError: pass\n"
-        "print(json.dumps(found))"
-    )
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    code = f"import json; from benchmarks.provenance import versions; print(json.dumps(versions({PACKAGES!r})))"
+    done = subprocess.run([python, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
@@ -83,8 +79,8 @@ def measured(task: Task, names: list[str], pythons: dict[str, str], data: Path |
     }
     return {
         "date": date.today().isoformat(),
-        "machine": f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}, Python {platform.python_version()}",
-        "versions": {name: versions(python) for name, python in pythons.items() if name != "plain"},
+        "machine": machine(),
+        "versions": {name: versions_of(python) for name, python in pythons.items() if name != "plain"},
         "task": {**asdict(task), "recipes": list(task.recipes) if len(task.recipes) < 10 else len(task.recipes)},
         "rounds": rounds,
         "seconds": seconds,

@@ -12,9 +12,8 @@ import resource
 import subprocess
 import sys
 import time
-from datetime import date
-from importlib import metadata
 
+from benchmarks.provenance import provenance
 from benchmarks.speed.tasks import RESULTS, TASKS, load
 
 NUMBERS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -68,8 +67,7 @@ def main() -> None:
             f"{each:5.2f} MiB each beside a state of {state:.2f}",
             flush=True,
         )
-    versions = {package: metadata.version(package) for package in ("keras", "jax", "jaxlib", "numpy")}
-    told = {"date": date.today().isoformat(), "versions": versions, "epochs": options.epochs, "members": found}
+    told = provenance() | {"epochs": options.epochs, "members": found}
     (RESULTS / "members.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 

@@ -1,16 +1,14 @@
 """How often something happened in many studies, with Clopper–Pearson bounds, kept as JSON."""
 
 import json
-import platform
 from collections.abc import Mapping, Sequence
-from datetime import date
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from benchmarks.provenance import provenance
 from kohort.statistics import mean_interval
 
 RESULTS = Path(__file__).parents[1] / "results" / "statistics"
@@ -31,12 +29,10 @@ def record(
         else:
             interval = mean_interval(values)
             rates[what] = {"mean": interval.mean, "low": interval.low, "high": interval.high, "n": n}
-    versions = {package: metadata.version(package) for package in ("numpy", "scipy")}
     result = {
         "scenario": name,
         "studies": studies,
-        "date": date.today().isoformat(),
-        "versions": versions | {"python": platform.python_version()} | facts.pop("versions", {}),
+        **provenance(),
         "seconds": round(seconds, 1),
         **facts,
         "rates": rates,

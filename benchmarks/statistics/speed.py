@@ -5,15 +5,13 @@ python -m benchmarks.statistics.speed
 
 import json
 import os
-import platform
 import resource
 import time
-from datetime import date
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.provenance import provenance
 from benchmarks.statistics.world import World
 from kohort.statistics import judge
 from kohort.statistics.population import product_weight_draws
@@ -49,9 +47,7 @@ def main() -> None:
         "peak_mib_before": round(before, 1),
         "peak_mib": round(peak_mib(), 1),
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
-        "cores": os.cpu_count(),
-        "date": date.today().isoformat(),
-        "versions": {p: metadata.version(p) for p in ("numpy", "scipy")} | {"python": platform.python_version()},
+        **provenance(),
     }
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")

@@ -9,7 +9,6 @@ python -m benchmarks.statistics.trained
 
 import time
 from collections import defaultdict
-from importlib import metadata
 
 import kohort  # noqa: F401 - before Keras, which it puts on JAX  # isort: skip
 
@@ -101,7 +100,6 @@ def main() -> None:
         "runs": len(runs),
         "mean test accuracy": round(float(table.mean(dtype=np.float64)), 4),
         "standard deviation over seeds": round(float(table.mean(axis=3).std(axis=2, ddof=1).mean()), 4),
-        "versions": {package: metadata.version(package) for package in ("keras", "jax", "scikit-learn")},
     }
     print(shown(record("trained_aa", PAIRS, time.perf_counter() - begun, counted, **facts)), facts)
 

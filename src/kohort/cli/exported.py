@@ -15,8 +15,8 @@ NOT_OF_THE_WEIGHTS = ("kohort", "keras", "jax", "numpy", "devices", "diagnostics
 
 def document_of(study: StoredStudy) -> Document | None:
     """The report of a study that is in a folder; None where seeds came in rounds, or nothing can be compared yet."""
-    baseline = study.identity.facts["baseline"]
-    if study.identity.facts.get("most_seeds") or not any(recipe == baseline for recipe, _ in study.runs):
+    baseline = study.compared_with
+    if baseline is None:
         return None
     runs = study.comparable
     return document(compare(runs, baseline), runs, **study.reported)

@@ -226,7 +226,7 @@ def card(
     if document is None:
         baseline = study.identity.facts["baseline"]
         nothing = (
-            f"a card compares with the baseline, {baseline!r}, of which no run has ended yet. Let the study go on."
+            f"a card compares with the baseline, {baseline!r}, under seeds that all have run. Got none. Run it on."
         )
         raise StudyError(f"{folder}: {ROUNDS if study.identity.facts.get('most_seeds') else nothing}")
     best = best_validated(study.comparable.values()) if recipe is None and seed is None else None

@@ -6,7 +6,6 @@ from pathlib import Path
 from kohort.dashboard.places import NO_FILE, Places, stamp
 from kohort.errors import StudyError
 from kohort.report.document import Document, document
-from kohort.run import comparable
 from kohort.statistics.comparison import Comparison, compare
 from kohort.statistics.verdict import RESAMPLES
 from kohort.store.database import FILE
@@ -83,7 +82,7 @@ class Studies(Places[tuple[StoredStudy | None, str, Comparison | None]]):
         study, comparison = watched.study, watched.comparison
         if study is None or comparison is None:
             return None
-        return document(comparison, comparable(study.runs), **study.reported)
+        return document(comparison, study.comparable, **study.reported)
 
 
 def _read(folder: Path, live: bool) -> tuple[StoredStudy | None, str, Comparison | None]:
@@ -95,8 +94,6 @@ def _read(folder: Path, live: bool) -> tuple[StoredStudy | None, str, Comparison
 
 
 def _compared(study: StoredStudy, resamples: int) -> Comparison | None:
-    """The recipes side by side; None where none has run, or where verdicts must know of the rounds of seeds."""
-    runs, baseline = comparable(study.runs), study.identity.facts["baseline"]
-    if study.identity.facts.get("most_seeds") or not any(recipe == baseline for recipe, _ in runs):
-        return None
-    return compare(runs, baseline, resamples=resamples)
+    """The recipes side by side, if they can be."""
+    baseline = study.compared_with
+    return None if baseline is None else compare(study.comparable, baseline, resamples=resamples)

@@ -56,6 +56,13 @@ class StoredStudy:
         return found
 
     @property
+    def compared_with(self) -> str | None:
+        """The baseline; None where it has not run yet, or where verdicts must know of the rounds that seeds came in."""
+        baseline = self.identity.facts["baseline"]
+        has_run = any(recipe == baseline for recipe, _ in comparable(self.runs))
+        return baseline if has_run and not self.identity.facts.get("most_seeds") else None
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """All seeds that occur, in order."""
         return tuple(sorted({seed for _, seed in self.runs}))
