@@ -9,7 +9,8 @@ rows), since folds share training rows (Nadeau & Bengio 2003, Inference for the 
 
 python -m benchmarks.sklearn_peers --data FOLDER [--sets wdbc,…] [--rows 5000] [--epochs 50] [--seeds 6]
 
-Each fit is kept in results/sklearn_peers.json as it ends, and not made again; `--table` prints what is there.
+Each fit is kept in results/sklearn_peers.json as it ends, and not made again; `python -m benchmarks.tables` writes the
+table of docs/scikit-learn.md from it.
 FOLDER is that of `benchmarks.real_tables`.
 """
 
@@ -110,50 +111,37 @@ def widened(scores: list[float]) -> Interval:
     return Interval(found.mean, found.mean - half, found.mean + half, found.n)
 
 
-def markdown(told: Mapping[str, Any]) -> str:
-    """A row for each set: means with intervals, and seconds of a fit."""
-    lines = [
-        f"| set | rows | score | {' | '.join(METHODS)} | MLP − Kohort | HistGradientBoosting − Kohort | seconds |",
-        f"| --- | --- | --- |{' --- |' * (len(METHODS) + 3)}",
-    ]
+def section() -> str:
+    """The table of docs/scikit-learn.md."""
+    told = json.loads(RESULTS.read_text("utf-8"))
+    others = [method for method in METHODS if method != "Kohort"]
+    heads = ["set", "rows", "score", *METHODS, *(f"Kohort − {other}" for other in others), "seconds of a fit"]
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for name, found in told["sets"].items():
-        scores = {method: list(by_fold.values()) for method, by_fold in found["scores"].items()}
-        if set(scores) != set(METHODS) or any(len(values) < FOLDS for values in scores.values()):
-            continue
-        cells = [name, f"{found['rows']:,}", found["metric"]]
-        cells += [said(widened(scores[method])) for method in METHODS]
-        for method in ("MLP", "HistGradientBoosting"):
-            gaps = [other - mine for other, mine in zip(scores[method], scores["Kohort"], strict=True)]
-            cells.append(said(widened(gaps)))
+        scores = {method: np.array(list(found["scores"][method].values())) for method in METHODS}
+        cells = [name, f"{found['rows']:,}", found["metric"], *(f"{100 * own.mean():.1f}" for own in scores.values())]
+        for other in others:
+            gap = widened((scores["Kohort"] - scores[other]).tolist())
+            mean, low, high = (f"{100 * value:+.1f}".replace("-", "−") for value in (gap.mean, gap.low, gap.high))
+            cells.append(f"{mean} ({low} to {high})")
         spent = [np.mean(list(found["seconds"][method].values())) for method in METHODS]
         cells.append(" / ".join(f"{seconds:.1f}" for seconds in spent))
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def said(interval: Interval) -> str:
-    return f"{interval.mean:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+    return "\n".join([*lines, ""])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     asked = {"rows": options.rows, "epochs": options.epochs, "seeds": options.seeds}
-    told = json.loads(options.results.read_text("utf-8")) if options.results.exists() else {"asked": asked, "sets": {}}
-    if options.table:
-        print(markdown(told))
-        return
-    if options.data is None:
-        parser.error("--data must name the folder of the sets")
+    told = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"asked": asked, "sets": {}}
     if told["asked"] != asked:
-        parser.error(f"{options.results} was made with {told['asked']}. Move it away, or pass the same")
+        parser.error(f"{RESULTS} was made with {told['asked']}. Move it away, or pass the same")
     for name in options.sets.split(","):
         dataset = table(options.data, name, options.rows)
         metric = "accuracy" if dataset.classes else "R²"
@@ -173,9 +161,8 @@ def main() -> None:
                 if method == "Kohort":
                     found["recipes"][str(fold)] = estimator.recipe_
                 text = json.dumps({**told, **provenance("scikit-learn")}, indent=2, ensure_ascii=False)
-                options.results.write_text(text + "\n", encoding="utf-8")
+                RESULTS.write_text(text + "\n", encoding="utf-8")
         print(name, json.dumps(found, ensure_ascii=False), flush=True)
-    print(markdown(told))
 
 
 if __name__ == "__main__":

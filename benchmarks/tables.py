@@ -1,13 +1,15 @@
-"""Writes the README's tables from committed results: verdicts of `benchmarks/verdicts.py`, speed of `benchmarks.speed`,
-the lab's book in `docs/lab`.
+"""Writes tables into pages from committed results: the README's verdicts, speed and lab, the tuner's quality, and
+scikit-learn's estimators beside Kohort's.
 
 python -m benchmarks.tables
 """
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks import sklearn_peers, tuner_quality_table
 from benchmarks.speed import table as speed
 from kohort.lab.chapter8 import CLAIMS
 from kohort.lab.claim import Claim
@@ -16,7 +18,6 @@ from kohort.lab.result import Result
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "verdicts"
 BOOK = ROOT / "docs" / "lab"
-PAGE = ROOT / "README.md"
 ORDER = ("digits", "wdbc", "credit_g", "mnist1d", "adult")
 
 
@@ -84,15 +85,27 @@ def lab() -> str:
     return "\n".join([*lines, ""])
 
 
-def page() -> str:
-    """The README with its tables made anew."""
-    text = PAGE.read_text(encoding="utf-8")
-    for name, section in (("verdicts", verdicts()), ("speed", speed.section()), ("lab", lab())):
-        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, rest = text.split(begin)
-        text = f"{before}{begin}{section}{end}{rest.split(end)[1]}"
-    return text
+SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {"verdicts": verdicts, "speed": speed.section, "lab": lab},
+    "docs/tuner.md": {"quality": tuner_quality_table.section},
+    "docs/scikit-learn.md": {"peers": sklearn_peers.section},
+}
+"""Which tables stand between which markers of a page."""
+
+
+def pages() -> dict[Path, str]:
+    """The pages with their tables made anew."""
+    found = {}
+    for place, sections in SECTIONS.items():
+        text = (ROOT / place).read_text(encoding="utf-8")
+        for name, section in sections.items():
+            begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+            before, rest = text.split(begin)
+            text = f"{before}{begin}{section()}{end}{rest.split(end)[1]}"
+        found[ROOT / place] = text
+    return found
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

@@ -1,11 +1,10 @@
 """Balanced accuracy of `kohort tune` beside other classifiers of tables, after so many minutes of search each.
 
 python -m benchmarks.tuner_quality --data FOLDER [--sets …] [--methods …] [--minutes 2] [--seeds 10]
-python -m benchmarks.tuner_quality --table
 
 FOLDER holds NAME.npz with X_num, X_cat and y, which are not part of Kohort. A folder of results gets a JSON file for
-each set and method; those that are there are not made again, so the benchmark can be stopped and goes on. --table
-prints a Markdown table of what there is, and writes it between the markers of docs/tuner.md where that has them.
+each set and method; those that are there are not made again, so the benchmark can be stopped and goes on.
+`python -m benchmarks.tables` writes the table of docs/tuner.md from them.
 
 Test rows are drawn once, as everywhere in Kohort. Every method searches on the same training and validation rows (the
 cut of seed 10,000) by balanced accuracy on the validation rows, and what it chooses is trained again under fresh seeds,
@@ -25,7 +24,6 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +32,22 @@ from benchmarks.real_data import table
 
 import numpy as np  # isort: skip - kohort comes first, which tells JAX of the cores
 import optuna
-from scipy.stats import rankdata
 from sklearn.metrics import balanced_accuracy_score
 from threadpoolctl import threadpool_limits
 
 import kohort
 from benchmarks.table_peers import PEERS, Fit
+from benchmarks.tuner_quality_table import RESULTS, SETS
 from kohort.data import Dataset, Split
-from kohort.statistics.intervals import mean_interval
 from kohort.tuner.ending import CHOSEN, PLAIN
 from kohort.tuner.tune import SEARCH_SEED
 
-PAGE = Path(__file__).parents[1] / "docs" / "tuner.md"
-SETS = ("credit_g", "kc1", "blood_transfusion", "car", "kr_vs_kp", "adult", "shuttle")
 METRIC = "balanced_accuracy"
 TUNED = ", tuned"
 METHODS = (
     "Kohort",
     *(f"{name}{how}" for name, own in PEERS.items() for how in ("", TUNED) if own.space or not how),
 )
-RESULTS = Path(__file__).parent / "results" / "tuner_quality"
 
 
 def searched_by_kohort(dataset: Dataset, minutes: float, seeds: int, batch_size: int) -> dict[str, Any]:
@@ -137,69 +131,21 @@ def measure(options: argparse.Namespace, name: str, method: str) -> None:
     place(options.folder, name, method).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def ranks(rows: Sequence[str], scores: dict[str, dict[str, list[float]]]) -> dict[str, float]:
-    """Mean ranks over those sets that all rows have, 1 being the best; of equal scores the mean."""
-    sets = [name for name in SETS if all(name in scores[row] for row in rows)]
-    means = np.array([[np.mean(scores[row][name]) for row in rows] for name in sets]).reshape(len(sets), len(rows))
-    return dict(zip(rows, rankdata(-means, axis=1).mean(axis=0), strict=True)) if sets else {}
-
-
-def markdown(folder: Path) -> str:
-    """The table of what there is."""
-    results = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
-    scores: dict[str, dict[str, list[float]]] = {}
-    tried: dict[str, list[int]] = {}
-    for result in results:
-        for row, own in result["scores"].items():
-            scores.setdefault(row, {})[result["data"]] = own
-            tried.setdefault(row, []).extend([result["search"][row]["candidates"]] if row in result["search"] else [])
-    names = [name for name in SETS if any(name in own for own in scores.values())]
-    best = {name: max(np.mean(own[name]) for own in scores.values() if name in own) for name in names}
-    ranked = ranks(list(scores), scores)
-
-    def cell(row: str, name: str) -> str:
-        if name not in scores[row]:
-            return ""
-        own = mean_interval(scores[row][name])
-        half = f" ± {100 * (own.high - own.mean):.1f}" if own.n > 1 else ""
-        mean = f"{100 * own.mean:.1f}"
-        return f"**{mean}**{half}" if own.mean == best[name] else f"{mean}{half}"
-
-    lines = [f"| | {' | '.join(names)} | rank | candidates |", f"|{' --- |' * (len(names) + 3)}"]
-    for row in sorted(scores, key=lambda row: ranked.get(row, 0.0)):
-        place = f"{ranked[row]:.1f}" if row in ranked else ""
-        count = f"{np.median(tried[row]):.0f}" if tried[row] else ""
-        lines.append(f"| {' | '.join([row, *(cell(row, name) for name in names), place, count])} |")
-    complete = [name for name in SETS if all(name in own for own in scores.values())]
-    counts = sorted({len(own) for row in scores.values() for own in row.values()} - {1})
-    minutes = sorted({f"{own['minutes']:g}" for own in results})
-    lines += [
-        "",
-        f"Balanced accuracy on test rows in per cent: the mean over {' or '.join(map(str, counts))} seeds ± half its "
-        "95 % interval (there is one ensemble, so it has no interval), after "
-        f"{' or '.join(minutes)} minutes of search. Rank: the mean over {len(complete)} sets, 1 being the best. "
-        "Candidates: the median over sets.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--folder", type=Path, default=RESULTS, help="where results are and go")
     parser.add_argument("--sets", default=",".join(SETS), help="separated by commas")
     parser.add_argument("--methods", default=";".join(METHODS), help="separated by semicolons")
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seeds", type=int, default=10, help="Kohort needs 6")
-    parser.add_argument("--table", action="store_true", help="measure nothing, print the table")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
         measure(options, options.sets, options.methods)
         return
     options.folder.mkdir(parents=True, exist_ok=True)
-    for name in options.sets.split(",") if not options.table else ():
+    for name in options.sets.split(","):
         for method in options.methods.split(";"):
             if method not in METHODS:
                 parser.error(f"no method is called {method!r}. There are: {'; '.join(METHODS)}")
@@ -213,12 +159,6 @@ def main() -> None:
             )
             if done.returncode:
                 print(f"  left out: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-    told = markdown(options.folder)
-    print(told)
-    begin, end = "<!-- quality -->\n", "<!-- /quality -->"
-    if options.table and PAGE.is_file() and begin in (text := PAGE.read_text("utf-8")):
-        before, rest = text.split(begin)
-        PAGE.write_text(f"{before}{begin}{told}{end}{rest.split(end)[1]}", "utf-8")
 
 
 if __name__ == "__main__":

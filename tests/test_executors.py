@@ -348,3 +348,52 @@ def test_a_node_that_leaves_takes_nothing_with_it(tmp_path: Path) -> None:
         cluster.shutdown()
     assert left.is_set()
     assert_same(study().run(verbose=0).runs, far.runs)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_a_notebook_defines_goes_along(tmp_path: Path) -> None:
+    """Network, recipe and metric of the program itself, which workers cannot import."""
+    pytest.importorskip("ray")
+    script = tmp_path / "notebook.py"
+    script.write_text(
+        textwrap.dedent("""
+            import kohort
+            import keras
+            import numpy as np
+
+            class Right(keras.metrics.Metric):
+                def __init__(self, name="share_right"):
+                    super().__init__(name=name)
+                    self.right = self.add_variable((), "zeros", name="right")
+                    self.rows = self.add_variable((), "zeros", name="rows")
+
+                def update_state(self, y_true, y_pred, sample_weight=None):
+                    right = keras.ops.argmax(y_pred, -1) == keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32")
+                    self.right.assign_add(keras.ops.sum(keras.ops.cast(right, "float32")))
+                    self.rows.assign_add(float(right.shape[0]))
+
+                def result(self):
+                    return self.right / self.rows
+
+            def network(inputs, outputs, l2=None):
+                hidden = keras.layers.Dense(6, "tanh", kernel_regularizer=l2)
+                return keras.Sequential([keras.layers.Input(inputs), hidden, keras.layers.Dense(outputs, "softmax")])
+
+            def study():
+                data = kohort.data.named("wine")
+                return kohort.Study(["none", "l2=0.01"], data, seeds=2, epochs=2, network=network, metric=Right())
+
+            if __name__ == "__main__":
+                far = study().run(verbose=0, executor=kohort.executors.Ray(pieces_per_worker=1)).runs
+                near = study().run(verbose=0).runs
+                for key, run in near.items():
+                    assert run.history == far[key].history
+                    assert np.array_equal(run.test.outcomes, far[key].test.outcomes)
+                    assert 0.5 < run.test.score <= 1.0
+                print(len(near), "the same")
+        """),
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.stdout == "4 the same\n", done.stderr
