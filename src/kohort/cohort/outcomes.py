@@ -172,6 +172,15 @@ class _Influence:
         self._compiled: Any = None
         self._looked_at = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The metric as it is: pickled by Keras it would be what `get_config` tells, of a class that is registered."""
+        return {"name": self.name, "kind": type(self.metric), "has": vars(self.metric)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        metric = object.__new__(state["kind"])
+        vars(metric).update(state["has"])
+        self.__init__(metric, state["name"])
+
     def __call__(self, y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         y = self._shaped(y, predicted)
         self._compiled = self._compiled or self._compile(y, predicted)
