@@ -30,7 +30,7 @@ def section(folder: Path = RESULTS) -> str:
             scores.setdefault(row, {})[result["data"]] = own
             tried.setdefault(row, []).extend([result["search"][row]["candidates"]] if row in result["search"] else [])
     names = [name for name in SETS if any(name in own for own in scores.values())]
-    best = {name: max(np.mean(own[name]) for own in scores.values() if name in own) for name in names}
+    best = {name: f"{100 * max(np.mean(own[name]) for own in scores.values() if name in own):.1f}" for name in names}
     ranked = ranks(scores, names)
 
     def cell(row: str, name: str) -> str:
@@ -39,7 +39,7 @@ def section(folder: Path = RESULTS) -> str:
         own = mean_interval(scores[row][name])
         half = f" ± {100 * (own.high - own.mean):.1f}" if own.n > 1 else ""
         mean = f"{100 * own.mean:.1f}"
-        return f"**{mean}**{half}" if own.mean == best[name] else f"{mean}{half}"
+        return f"**{mean}**{half}" if mean == best[name] else f"{mean}{half}"
 
     lines = [f"| | {' | '.join(names)} | rank | candidates |", f"|{' --- |' * (len(names) + 3)}"]
     for row in sorted(scores, key=lambda row: ranked.get(row, np.inf)):
