@@ -71,6 +71,7 @@ def of_enough(candidates: int) -> list[dict[str, Any]]:
 
 def _told(result: Any, name: str) -> dict[str, Any]:
     verdict = result.verdict
+    assert result.optimism is not None
     own = {"name": name, "verdict": verdict.kind, "gain": verdict.interval.mean, "optimism": result.optimism.mean}
     print(json.dumps(own), flush=True)
     return own

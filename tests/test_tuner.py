@@ -453,6 +453,7 @@ def test_the_end_of_a_search_is_judged_on_rows_and_seeds_that_it_has_not_seen(tm
     assert len(result.plain.searched.tried) == len(result.found.searched.tried) == 32
     promised = max(own.score for own in result.found.searched.tried if own.finished)
     scores = [own.score for (name, _), own in tests.items() if name == "cocktail"]
+    assert result.optimism is not None
     assert result.optimism.mean == pytest.approx(promised - np.mean(scores))
     assert result.best().recipe == "cocktail"
     assert result.model().count_params() > 0
@@ -504,6 +505,26 @@ def test_a_regression_is_searched_for_the_smallest_error() -> None:
     best, worst = found.best(1)[0], min(found.tried, key=lambda own: own.score)
     assert -0.6 < best.score < 0.0
     assert best.values["adam rate"] > 10 * worst.values["adam rate"]
+
+
+def test_a_space_of_another_kind_is_refused() -> None:
+    space: Any = 5
+    with pytest.raises(RecipeError, match=r"space must be a text.*Got int"):
+        kohort.tune(rows(), space=space, candidates=4, minutes=None, verbose=0)
+
+
+@pytest.mark.slow
+def test_what_the_search_of_a_regression_promises_is_in_units_of_its_target() -> None:
+    data = replace(line(), y=1000.0 * line().y)
+    space = Space("rates", {}, (Knob("adam", "rate", 1e-3, 1e-1),))
+    options: dict[str, Any] = {"candidates": 4, "minutes": None, "epochs": 6, "seeds": 6, "ingredients": False}
+    result = kohort.tune(data, space=space, verbose=0, **options)
+    spread = float(data.y[result.setting.material.splits[0].train].std())
+    least = min(-own.score for own in result.found.searched.tried if own.finished)
+    errors = [run.test.score for (name, _), run in result.final.runs.items() if name == "cocktail" and run.test]
+    assert result.optimism is not None
+    assert result.optimism.mean == pytest.approx(np.mean(errors) - spread * least, rel=1e-3)
+    assert abs(result.optimism.mean) < 0.5 * spread
 
 
 def build(hp: Any) -> keras.Model:

@@ -124,7 +124,7 @@ def _json(result: Any, files: list[Path]) -> dict[str, Any]:
             "final": scores(result.final),
             "ingredients": scores(result.ingredients),
             "doses": scores(result.doses),
-            "optimism": asdict(result.optimism),
+            "optimism": asdict(result.optimism) if result.optimism else None,
             "ensemble": {"weights": result.ensemble.weights.tolist(), "test": result.ensemble_test.score},
             "seconds": round(result.seconds, 3),
             "files": [str(path) for path in files],

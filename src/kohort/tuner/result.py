@@ -65,15 +65,19 @@ class TuneResult:
         return next(own for own in self.final.comparison.recipes if own.recipe == name)
 
     @cached_property
-    def optimism(self) -> Interval:
+    def optimism(self) -> Interval | None:
         """What the search promises above what the recipe does on test rows, the mean over seeds with its interval.
 
-        The promise is the best validation score among all candidates, which owes part of its height to luck.
+        The promise is the best validation score among all candidates, which owes part of its height to luck. Of a
+        regression it is in units of the target; None where a metric of centred and scaled targets has none.
         """
-        objective = self.setting.objective
+        objective, learnt = self.setting.objective, self.setting.material.targets[0]
+        factor = 1.0 if self.setting.dataset.classes else learnt.factor(objective.metric)
+        if factor is None:
+            return None
         promised = max(own.score for own in self.found.searched.tried if own.finished)
         sign = 1.0 if objective.greater_is_better else -1.0
-        return mean_interval(promised - sign * np.array(self._summary(CHOSEN).test))
+        return mean_interval(factor * promised - sign * np.array(self._summary(CHOSEN).test))
 
     def code(self) -> str:
         """A Python script that builds and trains the recipe's network with Keras alone; of a builder its values."""
@@ -135,10 +139,13 @@ class TuneResult:
             told.append(f"{recipe}, among the best of the search, was passed by under fresh seeds: {why}.")
         if self.ingredients is not None:
             told += ["Its ingredients, each left out:", *verdict_sentences(self.ingredients.comparison)]
+        if self.optimism is not None:
+            told.append(
+                "What the best validation score of the search promised above the recipe's score on test rows: "
+                f"{units.span(self.optimism)}{units.unit_of_change}."
+            )
         return (
             *told,
-            f"The best validation score of the search promised {units.span(self.optimism)}{units.unit_of_change} more "
-            "than the recipe keeps on test rows.",
             f"Tried {len(found.tried)} candidates of {len(found.structures)} structures, and {len(plain.tried)} of the "
             f"plain network; {self.seconds:.0f} s in all.",
         )

@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 
 from kohort.data.dataset import Dataset
-from kohort.errors import DataError, StudyError
+from kohort.errors import DataError, RecipeError, StudyError
 from kohort.progress import Listener, silent
 from kohort.recipes.definition import code_of
 from kohort.runtime import check_backend
@@ -162,6 +162,11 @@ def _space(asked: str | Searchable | Callable[[Any], Any], setting: Setting, ima
     if callable(asked):
         return BuilderSpace(asked)
     if not isinstance(asked, str):
+        if not hasattr(asked, "structures"):
+            raise RecipeError(
+                f"space must be a text, a function build(hp), or a kohort.tuner Space. Got {type(asked).__name__}. "
+                "Pass 'cocktail' for the usual one."
+            )
         return asked
     if asked == "cocktail":
         balanced = setting.objective.balanced
