@@ -583,9 +583,11 @@ def test_what_cannot_be_searched_is_refused_at_the_door(options: dict[str, Any],
 @pytest.mark.slow
 def test_the_command_searches_a_file_and_writes_reports(tmp_path: Path) -> None:
     data = rows(300)
-    table = np.column_stack([data.x, data.y])
-    header = ",".join([*(f"x{i}" for i in range(6)), "y"])
-    np.savetxt(tmp_path / "made.csv", table, delimiter=",", header=header, comments="")
+    lines = [",".join([*(f"x{i}" for i in range(6)), "note", "y"])]
+    lines += [
+        ",".join([*map(str, x), f"word {i}", str(y)]) for i, (x, y) in enumerate(zip(data.x, data.y, strict=True))
+    ]
+    (tmp_path / "made.csv").write_text("\n".join(lines) + "\n", "utf-8")
     words = ["tune", str(tmp_path / "made.csv"), "--target", "y", "--task", "classification", "--json", "--quiet"]
     words += ["--space", "adamw:rate=0.001..0.1 + dropout=0.1..0.5?", "--candidates", "8", "--epochs", "3"]
     found = CliRunner().invoke(app, [*words, "--seeds", "6", "--report", str(tmp_path / "out")])
@@ -593,6 +595,7 @@ def test_the_command_searches_a_file_and_writes_reports(tmp_path: Path) -> None:
     told = json.loads(found.stdout)
     assert told["recipe"].startswith("adamw:rate=")
     assert len(told["found"]["tried"]) == len(told["plain"]["tried"]) == 8
+    assert any("'note' is left out" in remark for remark in told["remarks"])
     assert (tmp_path / "out" / "report.html").is_file()
 
 

@@ -57,7 +57,7 @@ def tune(
         Path | None, typer.Option("--study", help="A folder that keeps what was tried; typed again, it goes on.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no remarks, only the result.")] = False,
 ) -> None:
     """Search the recipe that suits a dataset, and judge it once on test rows beside a plain network tuned as long.
 
@@ -94,7 +94,8 @@ def tune(
     if as_json:
         print(json.dumps(_json(result, files), indent=2, allow_nan=False))
         return
-    for sentence in result.sentences:
+    remarks = () if quiet else result.final.remarks
+    for sentence in (*remarks, *[""] * bool(remarks), *result.sentences):
         print(sentence)
     print(f"Written: {', '.join(map(str, files))}")
 
@@ -125,6 +126,7 @@ def _json(result: Any, files: list[Path]) -> dict[str, Any]:
             "ingredients": scores(result.ingredients),
             "doses": scores(result.doses),
             "optimism": asdict(result.optimism) if result.optimism else None,
+            "remarks": list(result.final.remarks),
             "ensemble": {"weights": result.ensemble.weights.tolist(), "test": result.ensemble_test.score},
             "seconds": round(result.seconds, 3),
             "files": [str(path) for path in files],
