@@ -321,6 +321,13 @@ def test_a_journal_is_found_again_without_a_line_that_was_cut_off(tmp_path: Path
         Journal(path, {"seed": 1})
 
 
+def test_fewer_candidates_than_a_folder_holds_are_refused() -> None:
+    journal = Journal(None, {})
+    journal.add([tried(0), tried(1), tried(2)])
+    with pytest.raises(StudyError, match=r"at least as many as the search's folder holds, 3\. Got 2"):
+        search(setting(), SMALL, Budget(candidates=2), journal=journal)
+
+
 def test_the_same_answers_lead_to_the_same_questions() -> None:
     def asked(again: bool) -> list[Any]:
         sampler = Sampler(lambda trial: SMALL.draw(trial, ["", "batchnorm"]), 7)

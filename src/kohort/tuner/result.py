@@ -135,6 +135,9 @@ class TuneResult:
             f"{units.said(self.ensemble_test.score)}.",
             *verdict_sentences(self.final.comparison),
         ]
+        verdict = self._summary(CHOSEN).verdict
+        if verdict is not None and verdict.kind == "hurts":
+            told.append("The plain network is the better one here.")
         for recipe, why in self.found.final.left_out.items():
             told.append(f"{recipe}, among the best of the search, was passed by under fresh seeds: {why}.")
         if self.ingredients is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import optuna
 
+from kohort.errors import StudyError
 from kohort.recipes.recipe import Recipe
 from kohort.store.journal import Journal, Tried
 from kohort.tuner.halving import Halving, rungs_of
@@ -106,6 +107,9 @@ def search(
         halving: Whether candidates leave that others are ahead of.
         study: A study of Optuna of the user's own that chooses; None: one with a sampler of its own for each round.
         journal: What was tried before, and where new rounds are kept.
+
+    Raises:
+        StudyError: More was tried before than is asked for.
     """
     started = time.perf_counter()
     own = journal or Journal(None, {})
@@ -113,6 +117,11 @@ def search(
     sampler = Sampler(lambda trial: space.draw(trial, chosen), setting.seed, study)
     judge = Halving(setting.objective, rungs_of(setting.epochs) if halving else ())
     before = len(own.tried)
+    if budget.candidates is not None and before > budget.candidates:
+        raise StudyError(
+            f"candidates must be at least as many as the search's folder holds, {before}. Got {budget.candidates}. Ask "
+            "for more, or name another folder to begin anew."
+        )
     for number, line in enumerate(own.rounds):
         if sampler.repeats:
             sampler.ask(len(line), number)
