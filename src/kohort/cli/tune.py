@@ -44,7 +44,7 @@ def tune(
     metric: Annotated[
         str | None, typer.Option(help="What is made good: accuracy, balanced_accuracy, root_mean_squared_error, ….")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Fresh seeds of the final comparison.")] = 10,
+    seeds: Annotated[int, typer.Option(help="Fresh seeds of the final comparison; 6 at the least.")] = 10,
     seed: Annotated[int, typer.Option(help="What decides the search.")] = 0,
     structures: Annotated[int, typer.Option(help="How many structures are looked at; each is compiled once.")] = 6,
     halving: Annotated[bool, typer.Option(help="Stop candidates early that others are ahead of.")] = True,
