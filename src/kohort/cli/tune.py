@@ -94,8 +94,9 @@ def tune(
     if as_json:
         print(json.dumps(_json(result, files), indent=2, allow_nan=False))
         return
-    remarks = () if quiet else result.final.remarks
-    for sentence in (*remarks, *[""] * bool(remarks), *result.sentences):
+    if result.final.remarks and not quiet:
+        print(*result.final.remarks, "", sep="\n")
+    for sentence in result.sentences:
         print(sentence)
     print(f"Written: {', '.join(map(str, files))}")
 
