@@ -137,7 +137,7 @@ def test_diagnostics_may_be_switched_off(tmp_path: Path) -> None:
         "s",
     ]
     assert kohort_(*words, folder=tmp_path).returncode == 0
-    assert "--no-diagnostics --baseline none" in (tmp_path / "report.html").read_text("utf-8")
+    assert "--baseline none --no-diagnostics" in (tmp_path / "report.html").read_text("utf-8")
     assert not any(run.diagnostics for run in read_study(tmp_path / "s").runs.values())
 
 

@@ -148,11 +148,11 @@ ERRORS = {"metric": "mse", "in_points": False, "greater_is_better": False, "smal
         ),
         (
             replace(SAID, kind="no difference that matters", interval=Interval(0.001, -0.02, 0.022, 20), **ERRORS),
-            "dropout 0.3: no difference that matters (mse better by +0.001, −0.020 to 0.022; 0.0312 would)",
+            "dropout 0.3: no difference that matters (improvement in mse +0.001, −0.020 to 0.022; 0.0312 would)",
         ),
         (
             replace(OPEN, interval=Interval(-12.0, -1_400.0, 1_376.0, 20), settlement=Settlement(3, None), **ERRORS),
-            "l1 0.001: not enough evidence (mse better by −12, −1,400 to 1,376); about 3 more seeds could settle this",
+            "l1 0.001: not enough evidence (improvement in mse −12, −1,400 to 1,376); about 3 more seeds could settle this",
         ),
         (
             replace(SAID, interval=Interval(0.00061, 0.00052, 0.0007, 20), smallest_effect=0.5),
@@ -172,7 +172,7 @@ ERRORS = {"metric": "mse", "in_points": False, "greater_is_better": False, "smal
         ),
         (
             replace(SAID, kind=SMALL, interval=Interval(0.0, 0.0, 0.0, 20), **ERRORS),
-            "dropout 0.3: no difference that matters (mse better by 0.000, 0.000 to 0.000; 0.0312 would)",
+            "dropout 0.3: no difference that matters (improvement in mse 0.000, 0.000 to 0.000; 0.0312 would)",
         ),
         (
             replace(SAID, kind=SMALL, interval=Interval(0.0026, -0.0003, 0.0053, 20)),

@@ -1,7 +1,6 @@
 """`kohort compare`: recipes side by side on one dataset."""
 
 import json
-import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +25,7 @@ from kohort.cli.given import (
     network_of,
     trackers_of,
 )
-from kohort.cli.printing import finite, print_table
+from kohort.cli.printing import command_of, finite, print_table, told_if_interrupted
 from kohort.errors import DataError
 
 
@@ -151,33 +150,18 @@ def compare(
         diagnostics=diagnostics,
         trackers=trackers_of(mlflow, experiment, tensorboard),
     )
-    try:
+    with told_if_interrupted(folder):
         result = study.run(verbose=0 if quiet else 1, time_fit=time_fit, executor=workers)
-    except KeyboardInterrupt:
-        kept = (
-            f"What had ended is kept in {folder}; typed again, the command goes on." if folder else "Nothing is kept."
-        )
-        print(f"kohort: interrupted. {kept}", file=sys.stderr)
-        raise typer.Exit(130) from None
     for remark in (*result.mended, *result.unfinished):
         print(f"kohort: {remark}", file=sys.stderr)
     from kohort.report.files import write_figures, write_report
     from kohort.report.sentences import honesty_sentence, textbook_sentence, verdict_sentences
 
     comparison = result.comparison
-    options: dict[str, Any] = {name: value for name, value in of_a_file.items() if value}
-    options |= {"recipes": recipes, "seeds": seeds, "epochs": epochs, "batch-size": batch_size}
-    if count == "auto":
-        options["most-seeds"] = most_seeds
-    if model != "auto":
-        options["model"] = model
-    if metric is not None:
-        options["metric"] = metric
-    if smallest_effect is not None:
-        options["smallest-effect"] = smallest_effect
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    words += [] if diagnostics else ["--no-diagnostics"]
-    command = shlex.join(["kohort", "compare", dataset, *words, "--baseline", study.plan.baseline])
+    told = {**of_a_file, "recipes": recipes, "seeds": seeds, "epochs": epochs, "batch_size": batch_size}
+    told |= {"most_seeds": most_seeds if count == "auto" else None, "model": None if model == "auto" else model}
+    told |= {"metric": metric, "smallest_effect": smallest_effect, "baseline": study.plan.baseline}
+    command = command_of("compare", dataset, told, [] if diagnostics else ["--no-diagnostics"])
     document = result.document(command)
     if as_json:
         print(json.dumps(_json(result, comparison), indent=2, allow_nan=False))

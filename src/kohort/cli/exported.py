@@ -67,15 +67,17 @@ def export_network(
     from kohort.study import Study
 
     decides = study.identity.decides
-    own = Study(
-        [run.recipe],
-        dataset,
-        seeds=[run.seed],
-        epochs=int(decides["epochs"]),
-        batch_size=int(decides["batch_size"]),
-        network=network_of(model),
-        metric=decides["metric"],
-    )
+    options: dict[str, Any] = {
+        "seeds": [run.seed],
+        "epochs": int(decides["epochs"]),
+        "batch_size": int(decides["batch_size"]),
+        "network": network_of(model),
+        "metric": decides["metric"],
+    }
+    text = study.identity.facts.get("texts", {}).get(run.recipe)  # what a recipe is that has a name of its own
+    own = Study([text or run.recipe], dataset, **options)
+    if text is not None:
+        own = Study({run.recipe: own.recipes[0]}, dataset, **options)
     differences = [
         told for told in own.identity.differences(study.identity) if told.split()[0] not in NOT_OF_THE_WEIGHTS
     ]

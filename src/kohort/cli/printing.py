@@ -1,7 +1,13 @@
 """How commands tell: tables on standard output, and numbers that JSON can hold."""
 
+import shlex
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+import typer
 
 
 def print_table(table: Any) -> None:
@@ -9,6 +15,57 @@ def print_table(table: Any) -> None:
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Prints rows that have the same names as a table; numbers to four digits."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(Text(name), justify="left" if isinstance(rows[0][name], str) else "right")
+    for row in rows:
+        table.add_row(
+            *(Text("" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v)) for v in row.values())
+        )
+    print_table(table)
+
+
+def command_of(name: str, dataset: str, options: Mapping[str, Any], flags: Sequence[str] = ()) -> str:
+    """The command line that makes a report again.
+
+    Args:
+        name: The command.
+        dataset: What it is given.
+        options: Its options by name; those that were not told are None or empty.
+        flags: Its flags.
+
+    >>> command_of("compare", "my data.csv", {"target": "y", "batch_size": 32, "metric": None}, ["--quiet"])
+    "kohort compare 'my data.csv' --target y --batch-size 32 --quiet"
+    """
+    given = {own: value for own, value in options.items() if value is not None and value != ""}
+    words = [word for own, value in given.items() for word in (f"--{own.replace('_', '-')}", str(value))]
+    return shlex.join(["kohort", name, dataset, *words, *flags])
+
+
+@contextmanager
+def told_if_interrupted(folder: Path | None) -> Iterator[None]:
+    """Says what is kept if somebody presses Ctrl-C meanwhile, and ends with exit code 130.
+
+    Args:
+        folder: Where it is kept; None: nowhere.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = (
+            f"What had ended is kept in {folder}; typed again, the command goes on."
+            if folder
+            else "Nothing is kept: --study FOLDER keeps what has ended, and goes on from there."
+        )
+        print(f"kohort: interrupted. {kept}", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 def finite(value: Any) -> Any:

@@ -32,6 +32,18 @@ class Column:
             return 1
         return (len(self.levels) or 1) + self.missing
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What each of these inputs is.
+
+        >>> Column("job", ("clerk", "cook"), missing=True).inputs
+        ('job is clerk', 'job is cook', 'job is missing')
+        """
+        if self.is_embedded:
+            return (f"number of {self.name}, 0 if unknown",)
+        own = tuple(f"{self.name} is {level}" for level in self.levels) or (self.name,)
+        return (*own, f"{self.name} is missing") if self.missing else own
+
 
 def embedded(columns: Sequence[Column]) -> tuple[tuple[int, int], ...]:
     """Where among the inputs numbers of a category stand, and how many there are: 0 stands for missing and unseen."""

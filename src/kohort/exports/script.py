@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from kohort.data.dataset import Dataset
+from kohort.data.dataset import Dataset, Targets
 from kohort.data.splitting import split
 from kohort.errors import DataError
 from kohort.recipes.as_code import as_code
 from kohort.recipes.recipe import Recipe
+
+MOST_INPUTS = 100
+"""Names of inputs or classes that a script tells."""
 
 
 def write_script(recipe: Recipe, seed: int, dataset: Dataset, batch_size: int, path: Path) -> Path:
@@ -36,9 +39,10 @@ def write_script(recipe: Recipe, seed: int, dataset: Dataset, batch_size: int, p
     rows = path.with_suffix(".npz")
     if rows.exists() and not _is_of_a_script(rows):
         raise DataError(f"{path}: the script's rows go to {rows.name}, where another file is. Name another script.")
-    text = as_code(recipe, batch_size=batch_size, seed=seed, rows=rows.name)
     own = split(dataset, seed, batch_size)
     learnt = dataset.targets(own.train)
+    remarks = (*_of_inputs(dataset), _of_targets(dataset, learnt))
+    text = as_code(recipe, batch_size=batch_size, seed=seed, rows=rows.name, remarks=remarks)
     x, y = dataset.inputs(own.train), learnt.values
     parts = {"": own.train, "_validation": own.validation, "_test": own.test}
     arrays: dict[str, Any] = {
@@ -52,6 +56,27 @@ def write_script(recipe: Recipe, seed: int, dataset: Dataset, batch_size: int, p
     except OSError as error:
         raise DataError(f"{path}: the script cannot be written: {error}. Name another file.") from error
     return path
+
+
+def _of_inputs(dataset: Dataset) -> tuple[str, ...]:
+    """What the inputs of rows are, where that is known, in sentences."""
+    if dataset.columns is None:
+        return () if dataset.scaling == "none" else ("Inputs are centred and scaled by the training rows.",)
+    names = [name for column in dataset.columns for name in column.inputs]
+    shown = "; ".join(map(repr, names[:MOST_INPUTS]))
+    more = f"; and {len(names) - MOST_INPUTS} more" if len(names) > MOST_INPUTS else ""
+    return (f"Inputs, numbers being centred and scaled by the training rows: {shown}{more}.",)
+
+
+def _of_targets(dataset: Dataset, learnt: Targets) -> str:
+    if not dataset.classes:
+        return (
+            f"Targets are centred by {learnt.centre:.6g} and divided by {learnt.spread:.6g}, mean and standard "
+            "deviation of the training rows, so losses and errors are in units of the latter."
+        )
+    names = [f"{number} {name!r}" for number, name in enumerate(dataset.classes[:MOST_INPUTS])]
+    more = f"; and {len(dataset.classes) - MOST_INPUTS} more" if len(dataset.classes) > MOST_INPUTS else ""
+    return f"Classes by number: {'; '.join(names)}{more}."
 
 
 def _is_of_a_script(rows: Path) -> bool:

@@ -7,6 +7,7 @@ parts the source is put into the script.
 
 import inspect
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -43,7 +44,9 @@ if __name__ == "__main__":
 REMARK = "# What Keras lacks of the recipe, as it is in Kohort.\n\n"
 
 
-def as_code(recipe: Recipe | Built, *, batch_size: int, seed: int | None = None, rows: str = "") -> str:
+def as_code(
+    recipe: Recipe | Built, *, batch_size: int, seed: int | None = None, rows: str = "", remarks: Sequence[str] = ()
+) -> str:
     """The Python script that builds and trains a recipe's model with Keras alone.
 
     It has two functions, `build()`, which returns the compiled model, and `train(x, y, **options)`, which fits it as
@@ -56,6 +59,7 @@ def as_code(recipe: Recipe | Built, *, batch_size: int, seed: int | None = None,
         seed: The seed that `train` sets, the seed of a run; None to set none.
         rows: The name of a file beside the script that holds arrays `x`, `y`, `x_validation`, `y_validation`, `x_test`
             and `y_test`, as `numpy.savez` writes them: run, the script then trains on them. Empty: it only defines.
+        remarks: What the script shall say of its rows, as comments below its title.
 
     Raises:
         RecipeError: The recipe is the user's own function, which is code already, or has something in it that no call
@@ -84,7 +88,7 @@ def as_code(recipe: Recipe | Built, *, batch_size: int, seed: int | None = None,
     try:
         model, draws = followed(built)
         with global_randomness_restored():
-            return _script(name, built, model, draws, batch_size, seed, rows)
+            return _script([*_title(name), *_comments(remarks)], built, model, draws, batch_size, seed, rows)
     except RecipeError as error:
         raise RecipeError(f"{of}: {error}") from error
 
@@ -104,7 +108,7 @@ def _check_steps(problem: Problem, batch_size: int) -> None:
 
 
 def _script(
-    name: str, built: Built, model: keras.Model, draws: Draws, batch_size: int, seed: int | None, rows: str
+    title: list[str], built: Built, model: keras.Model, draws: Draws, batch_size: int, seed: int | None, rows: str
 ) -> str:
     expressions = Expressions()
     build = _building(model, draws, expressions)
@@ -114,7 +118,7 @@ def _script(
     imports |= {("pathlib", ""), ("numpy", "")} if rows else set()
     of_python, of_others = import_lines(imports)
     backend = BACKEND.replace("import os", "\n".join(sorted(["import os", *of_python], key=_import_order)), 1)
-    head = "\n".join([*_title(name), "", backend, "", *of_others, *_settings()])
+    head = "\n".join([*title, "", backend, "", *of_others, *_settings()])
     parts = [f"{REMARK}\n{text}" if not number else text for number, text in enumerate(excerpts.texts.values())]
     main, call = ([MAIN.replace("{rows}", repr(rows))], [CALL]) if rows else ([], [])
     return "\n\n\n".join([head, build, train, *main, *parts, *call]) + "\n"
@@ -129,6 +133,12 @@ def _title(name: str) -> list[str]:
     told = f"The recipe {quoted}" if name else "A recipe"
     lines = textwrap.wrap(f'"""{told}, as Kohort builds and trains it with Keras {keras.version()}.', WIDTH - 3)
     return [*lines[:-1], f'{lines[-1]}"""'] if len(lines) == 1 else [*lines, '"""']
+
+
+def _comments(remarks: Sequence[str]) -> list[str]:
+    """Remarks as lines of comments; what a user chose may hold anything, but no line's end."""
+    lines = [textwrap.wrap(" ".join(remark.split()), WIDTH - 2, break_on_hyphens=False) for remark in remarks]
+    return ["", *(f"# {line}" for own in lines for line in own)] if lines else []
 
 
 def _settings() -> list[str]:

@@ -37,6 +37,12 @@ class Recipe:
     epochs: int | None = None
     text: str = ""
 
+    @property
+    def own_training(self) -> str:
+        """Its own epochs and batch size in words; empty where the study decides both."""
+        told = [f"{self.epochs} epochs"] if self.epochs is not None else []
+        return ", ".join(told + ([f"batch size {self.batch_size}"] if self.batch_size is not None else []))
+
 
 def callbacks_of(recipes: Sequence[Recipe]) -> Callable[[str, Any], list[keras.callbacks.Callback]] | None:
     """What makes the callbacks of each run, from its recipe's name and its seed; None where no recipe has any."""

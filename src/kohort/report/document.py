@@ -27,6 +27,21 @@ MOST_IN_TITLE = 8
 
 
 @dataclass(frozen=True)
+class Search:
+    """Where a recipe comes from that was searched for.
+
+    Attributes:
+        sentences: What was searched, tried and chosen.
+        heads: Headings of the candidates that came last into question.
+        rows: These, the chosen one first.
+    """
+
+    sentences: tuple[str, ...]
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Document:
     """A report.
 
@@ -51,6 +66,7 @@ class Document:
         how: How it was made: name -> value.
         code: The recipes as code: name -> source.
         command: The command that makes it again; empty where there is none.
+        search: The search that a recipe comes from; None where there was none.
     """
 
     title: str
@@ -73,6 +89,7 @@ class Document:
     how: Mapping[str, str]
     code: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
+    search: Search | None = None
 
 
 def document(
@@ -87,6 +104,7 @@ def document(
     code: Mapping[str, str] | None = None,
     by_fit: Mapping[str, FitPace] | None = None,
     seconds: float | None = None,
+    strengths: Mapping[str, float] | None = None,
 ) -> Document:
     """Writes the report of a comparison.
 
@@ -101,6 +119,7 @@ def document(
         code: The recipes as code: name -> source.
         by_fit: What each recipe costs by plain `model.fit`, where that was timed.
         seconds: What all of it took, where that is known.
+        strengths: The baseline's own strength of techniques that other recipes vary, as `Study` takes it.
     """
     costs = costs_of(runs, by_fit or {})
     names = comparison.names
@@ -116,7 +135,7 @@ def document(
         units=comparison.units,
         curves=curves_of(runs, comparison.metric),
         stops=stops_of(runs, comparison.metric),
-        strengths=strengths_of(comparison),
+        strengths=strengths_of(comparison, strengths),
         weights=weights_of(runs),
         reliable=reliable_of(runs),
         confusion=confusion_of(best, grouped(runs)[best], classes),

@@ -59,6 +59,11 @@ def _lines(document: Document, folder: str) -> Iterator[str]:
         for row in comparison.recipes
     ]
     yield from table(heads, rows)
+    if document.search is not None:
+        yield "## The search\n"
+        yield from (f"- {text(sentence)}" for sentence in document.search.sentences)
+        yield ""
+        yield from table(document.search.heads, document.search.rows)
     for figure in figures(document):
         yield f"## {text(figure.title)}\n"
         yield f"![{text(figure.title)}]({folder}/{figure.name}.svg)\n"

@@ -1,7 +1,7 @@
 """Dose and response: recipes that differ in one number alone, and how the score follows it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kohort.statistics.comparison import Comparison, RecipeSummary
@@ -33,13 +33,22 @@ class Strengths:
     candidates: tuple[float, ...]
 
 
-def strengths_of(comparison: Comparison) -> tuple[Strengths, ...]:
-    """The groups of recipes whose names differ in one number, each of three strengths at the least."""
+def strengths_of(comparison: Comparison, baseline: Mapping[str, float] | None = None) -> tuple[Strengths, ...]:
+    """The groups of recipes whose names differ in one number, each of three strengths at the least.
+
+    Args:
+        comparison: The recipes.
+        baseline: The baseline's own strength in groups that its name does not tell: what the names of a group have
+            before the number -> its strength there.
+    """
     groups: dict[tuple[str, str], dict[float, RecipeSummary]] = {}
     for summary in comparison.recipes:
         for found in _NUMBER.finditer(summary.recipe):
             around = (summary.recipe[: found.start()], summary.recipe[found.end() :])
             groups.setdefault(around, {})[float(found.group())] = summary
+    own = next(summary for summary in comparison.recipes if summary.recipe == comparison.baseline)
+    for before, strength in (baseline or {}).items():
+        groups.get((f"{before} ", ""), {}).setdefault(strength, own)
     return tuple(
         _strengths(f"{before}…{after}", dict(sorted(own.items())), comparison)
         for (before, after), own in groups.items()

@@ -413,14 +413,14 @@ def in_words(verdict: Verdict) -> str:
         return f"{verdict.recipe} {verdict.kind}{where}: {size} ({interval}; {ground})"
     span = f"{write(verdict.estimate, True)}, {write(low)} to {write(high)}"
     if not verdict.greater_is_better:
-        span = f"{metric} better by {span}"
+        span = f"improvement in {metric} {span}"
     if verdict.kind == "no difference that matters":
         return f"{verdict.recipe}: {verdict.kind}{where} ({span}; {_smallest_in_words(verdict)} would)"
     if verdict.kind == "not enough evidence":
         return f"{verdict.recipe}: {verdict.kind}{where} ({span}); {_settlement_in_words(verdict)}"
     numbers = said if np.isnan(low) else f"{said}, {percent} interval {write(low)} to {write(high)}"
     if not verdict.greater_is_better:
-        numbers = f"{metric} better by {numbers}"
+        numbers = f"improvement in {metric} {numbers}"
     return f"{verdict.recipe}: no verdict from {ground} ({numbers}); a verdict needs {FEWEST_SEEDS} seeds"
 
 

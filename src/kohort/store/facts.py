@@ -31,6 +31,8 @@ def facts_of(
     epochs: object,
     batch_size: object,
     recipes: Sequence[str],
+    texts: Mapping[str, str],
+    own_training: Mapping[str, str],
     seeds: str,
     metric: str,
     failures: Sequence[Failure],
@@ -50,6 +52,8 @@ def facts_of(
         epochs: Passes over the training rows.
         batch_size: Rows of a batch.
         recipes: The recipes' names.
+        texts: Recipe -> what was written of it, where it is called otherwise.
+        own_training: Recipe -> its own epochs and batch size in words, where it has any.
         seeds: The seeds.
         metric: What runs were judged by.
         failures: The runs that gave no usable network.
@@ -66,8 +70,15 @@ def facts_of(
         "rows": f"{train} train, {validation} validate, {test} test; {cut}",
         **({"found in the data": " ".join(remarks)} if remarks else {}),
         "network": network,
-        "training": f"{epochs} epochs, batch size {batch_size}",
-        "recipes": ", ".join(recipes),
+        "training": "; ".join(
+            [
+                f"{epochs} epochs, batch size {batch_size}{' where not said otherwise' if own_training else ''}",
+                *(f"{recipe}: {own}" for recipe, own in own_training.items()),
+            ]
+        ),
+        "recipes": "; ".join(f"{own}: {texts[own]}" if own in texts else own for own in recipes)
+        if texts
+        else ", ".join(recipes),
         "seeds": seeds,
         "metric": metric,
         "programs": f"{len(runs.cohorts)} for {len(runs)} runs: {together}",

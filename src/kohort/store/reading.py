@@ -77,6 +77,7 @@ class StoredStudy:
             "classes": facts.get("classes", ()),
             "failures": self.failures,
             "code": facts.get("code", {}),
+            "strengths": facts.get("strengths", {}),
         }
 
     def facts(self) -> dict[str, str]:
@@ -93,6 +94,8 @@ class StoredStudy:
             epochs=decides["epochs"],
             batch_size=decides["batch_size"],
             recipes=list(self.identity.recipes),
+            texts=facts.get("texts", {}),
+            own_training=facts.get("own_training", {}),
             seeds=f"{len(self.seeds)}: {', '.join(map(str, self.seeds))}",
             metric=decides["metric"],
             failures=self.failures,

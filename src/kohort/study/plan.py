@@ -1,6 +1,7 @@
 """What a study will do."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,9 @@ class Plan:
         smallest_effect: The smallest effect that matters, in units of the metric; None: the metric's usual one.
         most_seeds: Where seeds are added until verdicts are settled, at most so many; else None.
         diagnostics: Whether `kohort.run.DIAGNOSTICS` are measured.
+        texts: Recipe -> what was written of it, where it is called otherwise.
+        own_training: Recipe -> its own epochs and batch size in words, where it has any.
+        strengths: The baseline's own strength of techniques that other recipes vary: technique -> strength.
     """
 
     dataset: tuple[str, str]
@@ -34,3 +38,6 @@ class Plan:
     smallest_effect: float | None = None
     most_seeds: int | None = None
     diagnostics: bool = True
+    texts: Mapping[str, str] = field(default_factory=dict)
+    own_training: Mapping[str, str] = field(default_factory=dict)
+    strengths: Mapping[str, float] = field(default_factory=dict)

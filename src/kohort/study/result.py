@@ -1,7 +1,7 @@
 """What a study is when it has run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,7 @@ class StudyResult:
             code=self.code,
             by_fit=self.by_fit,
             seconds=self.seconds,
+            strengths=self.plan.strengths,
         )
 
     def told(self) -> Document | None:
@@ -209,6 +210,8 @@ class StudyResult:
         path, run = Path(path), self.runs[recipe, seed]
         if path.suffix == ".py":
             own = next(own for own in self.recipes if own.name == recipe)
+            if recipe in self.plan.texts:
+                own = replace(own, name=f"{recipe}: {self.plan.texts[recipe]}")
             return write_script(own, seed, self._predictor.dataset, self.plan.batch_size, path)
         if path.suffix not in WRITERS:
             raise DataError(f"a network's file must end in {', '.join(WRITERS)} or .py. Got {path.name!r}.")
@@ -315,6 +318,8 @@ class StudyResult:
             epochs=plan.epochs,
             batch_size=plan.batch_size,
             recipes=plan.recipes,
+            texts=plan.texts,
+            own_training=plan.own_training,
             seeds=f"{len(plan.seeds)}: {seeds}{until}",
             metric=f"{plan.metric}; smallest effect that matters: {smallest}",
             failures=self.failures,

@@ -18,7 +18,7 @@ from kohort.errors import DataError, RecipeError
 from kohort.executors.work import Executor
 from kohort.notebook import table_html
 from kohort.progress import Listener, Stage, all_of, silent
-from kohort.recipes.compose import network_for, recipes_for
+from kohort.recipes.compose import Built, recipes_for
 from kohort.recipes.definition import code_of, definition_of, source_of
 from kohort.recipes.grammar import parse
 from kohort.recipes.metrics import metric_of
@@ -81,6 +81,9 @@ class Study:
             or versions. What is there is kept.
         diagnostics: Measure what `kohort.run.DIAGNOSTICS` names: norms of weights and gradients, zeros, dead units,
             how weights are spread. Without them numbers are the same up to rounding.
+        strengths: The baseline's own strength of techniques that other recipes vary, where its name does not tell:
+            `{"dropout": 0.3}` beside recipes called `dropout 0.1`, `dropout 0.5`. Curves of dose and response then go
+            through the baseline.
         trackers: Told of runs when they have ended, and of the verdicts: `kohort.trackers.MLflow(…)`,
             `kohort.trackers.TensorBoard(…)`. One that fails is told no more, with a warning, and costs no run.
 
@@ -106,6 +109,7 @@ class Study:
         weights: Weights = "all",
         force: bool = False,
         diagnostics: bool = True,
+        strengths: Mapping[str, float] | None = None,
         trackers: Sequence[Tracker] = (),
     ):
         if weights not in get_args(Weights):
@@ -129,13 +133,13 @@ class Study:
         metric = USUAL_METRIC[dataset.task] if metric is None else metric
         if isinstance(recipes, Mapping):
             self.recipes, _ = as_recipes(recipes)
-            described = "the user's own builders"
-            code = ""
         else:
-            problem = problem_of(dataset, batch_size, epochs, first)
-            self.recipes = recipes_for(recipes, problem, network)
-            described = network_for(problem, network).words
-            code = code_of(network) if callable(network) else ""
+            self.recipes = recipes_for(recipes, problem_of(dataset, batch_size, epochs, first), network)
+        built = [own.build for own in self.recipes if isinstance(own.build, Built)]
+        ours = len(built) == len(self.recipes)
+        described = built[0].network.words if ours else "the user's own builders"
+        code = code_of(network) if ours and callable(network) else ""
+        texts = {own.name: own.text for own in self.recipes if own.text} if isinstance(recipes, Mapping) else {}
         names = tuple(recipe.name for recipe in self.recipes)
         self.remarks = (*dataset.remarks, *_copies(dataset, first), *_few_groups(dataset, first))
         self.measure = measure(metric_of(metric, dataset.outputs), dataset.y, dataset.outputs)
@@ -152,6 +156,9 @@ class Study:
             smallest_effect,
             None if self.looks is None else self.looks.seeds[-1],
             bool(diagnostics),
+            texts,
+            {own.name: own.own_training for own in self.recipes if own.own_training},
+            dict(strengths or {}),
         )
         self._code = code
         self._rounds = Rounds(self.recipes, dataset, self.plan, self.measure)
@@ -198,6 +205,9 @@ class Study:
             "environment": environment,
             "classes": list(self.dataset.classes) if len(self.dataset.classes) <= MOST_CONFUSED else [],
             "code": {recipe.name: source_of(recipe) for recipe in self.recipes},
+            "texts": dict(plan.texts),
+            "own_training": dict(plan.own_training),
+            "strengths": dict(plan.strengths),
         }
         recipes = {recipe.name: definition_of(recipe) for recipe in self.recipes}
         return Identity(plan.dataset[0], decides, recipes, facts)
