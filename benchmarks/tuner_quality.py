@@ -39,7 +39,6 @@ import kohort
 from benchmarks.table_peers import PEERS, Fit
 from benchmarks.tuner_quality_table import RESULTS, SETS
 from kohort.data import Dataset, Split
-from kohort.tuner.ending import CHOSEN, PLAIN
 from kohort.tuner.tune import SEARCH_SEED
 
 METRIC = "balanced_accuracy"
@@ -63,7 +62,10 @@ def searched_by_kohort(dataset: Dataset, minutes: float, seeds: int, batch_size:
         }
         for name, side in (("Kohort, cocktail", result.found), ("Kohort, plain network tuned", result.plain))
     }
-    named = {"Kohort, cocktail": scores[CHOSEN], "Kohort, plain network tuned": scores[PLAIN]}
+    named = {
+        "Kohort, cocktail": scores[result.called.chosen],
+        "Kohort, plain network tuned": scores[result.called.beside],
+    }
     return {"scores": named | {"Kohort, greedy ensemble": [result.ensemble_test.score]}, "search": search}
 
 

@@ -23,7 +23,7 @@ from kohort.dashboard.searches import Searches, search_overview, told_of_search
 from kohort.dashboard.studies import Studies
 from kohort.dashboard.telling import beside_each_other, overview, told_of
 from kohort.store.database import FILE
-from kohort.store.journal import Journal, Tried
+from kohort.store.journal import Journal, Line, Tried
 from kohort.store.layout import locked
 from kohort.store.searches import journal_of
 
@@ -239,8 +239,10 @@ def search_in(folder: Path, identity: Any = IDENTITY, sign: float = 1.0) -> Jour
     """A search with a round of candidates, and a round of the plain network's."""
     own = Journal(journal_of(folder, "space"), identity)
     scores = [(0.8, True, 9), (0.9, True, 9), (0.95, False, 3), (-math.inf, False, 1), (0.85, True, 9)]
-    own.add([tried(n, sign * score, f"l2 0.0{n}", ended, epochs) for n, (score, ended, epochs) in enumerate(scores)])
-    Journal(journal_of(folder, "plain"), identity).add([tried(0, sign * 0.7, "none")])
+    every = [tried(n, sign * score, f"l2 0.0{n}", ended, epochs) for n, (score, ended, epochs) in enumerate(scores)]
+    own.add(Line(5, 1.0, tuple(every[2:])))  # a cohort of the round, and another
+    own.add(Line(5, 1.0, tuple(every[:2])))
+    Journal(journal_of(folder, "plain"), identity).add(Line(1, 0.5, (tried(0, sign * 0.7, "none"),)))
     return own
 
 
@@ -274,12 +276,12 @@ def test_a_search_is_told_as_its_folder_holds_it(tmp_path: Path) -> None:
 
 
 def test_of_a_metric_that_one_wants_low_the_best_is_the_lowest(tmp_path: Path) -> None:
-    identity = {**IDENTITY, "metric": "root_mean_squared_error", "greater_is_better": False}
+    identity = {**IDENTITY, "metric": "root_mean_squared_error", "greater_is_better": False, "unit_of_scores": 10.0}
     search_in(tmp_path / "s", identity, sign=-1.0)
     told = told_of_search(only_search(tmp_path))
     assert told["wanted_low"]
-    assert told["best"][0] == ["l2 0.00", "0.8", 9, 1]
-    assert [row["best"] for row in told["points"]] == [0.8, 0.8, 0.8, 0.8, 0.7]
+    assert told["best"][0] == ["l2 0.00", "8", 9, 1]  # in units of the target
+    assert [row["best"] for row in told["points"]] == [8.0, 8.0, 8.0, 8.0, 7.0]
 
 
 def test_a_searchs_state_is_that_of_its_folder(tmp_path: Path) -> None:
@@ -307,7 +309,7 @@ def test_a_search_is_read_again_only_when_it_has_changed(tmp_path: Path, monkeyp
     monkeypatch.setattr("kohort.dashboard.searches._read", lambda *_: pytest.fail("read again"))
     assert searches.get(key).search is first.search
     monkeypatch.undo()
-    own.add([tried(5, 0.97)])
+    own.add(Line(6, 1.0, (tried(5, 0.97),)))
     assert search_overview(searches.get(key))["candidates"] == 6
 
 
@@ -315,7 +317,7 @@ def test_a_damaged_search_is_said_to_be_so(tmp_path: Path) -> None:
     search_in(tmp_path / "s")
     path = journal_of(tmp_path / "s", "space")
     whole = path.read_bytes()
-    path.write_bytes(whole + b'[{"number": 9, "rou')  # a line that is being written
+    path.write_bytes(whole + b'{"asked": 9, "seco')  # a line that is being written
     assert search_overview(only_search(tmp_path))["candidates"] == 5
     assert path.read_bytes() != whole  # a reader writes nothing
     path.write_bytes(whole.replace(b"number", b"numbers"))
@@ -447,7 +449,7 @@ def test_a_page_follows_a_search_as_it_goes(browser: Any, tmp_path: Path) -> Non
             shown.get_by_role("link", name="tuned").click()  # the list follows what happens
             shown.locator("#state[data-state=searching]").wait_for(timeout=60_000)
             drawn(shown, lambda rows: rows == 5)
-            own.add([tried(5, 0.97, NASTY[0])])
+            own.add(Line(6, 1.0, (tried(5, 0.97, NASTY[0]),)))
             drawn(shown, lambda rows: rows == 6)
             assert shown.locator("#best tbody tr").first.inner_text() == f"{NASTY[0]}\t97.00\t9\t6"
             assert shown.locator(".living .mark-symbol path").count() >= 6

@@ -14,13 +14,15 @@ from typer.testing import CliRunner
 
 import kohort
 from kohort.cli.app import app
+from kohort.cli.searched import study_in
 from kohort.cohort.kept_programs import forget
 from kohort.data.dataset import Dataset
 from kohort.errors import DataError, RecipeError, StudyError
 from kohort.recipes.grammar import parse
-from kohort.store.journal import Journal, Tried
+from kohort.store.journal import Journal, Line, Tried
 from kohort.store.layout import locked
-from kohort.tuner.builder import BuilderSpace
+from kohort.store.searches import journal_of
+from kohort.tuner.builder import BuilderSpace, HyperParameters
 from kohort.tuner.cocktail import baseline, cocktail
 from kohort.tuner.ensemble import greedy
 from kohort.tuner.finalists import final_of
@@ -30,6 +32,7 @@ from kohort.tuner.sampling import Sampler
 from kohort.tuner.search import Budget, Searched, search
 from kohort.tuner.setting import Setting
 from kohort.tuner.space import OFF, Knob, Space
+from kohort.tuner.told import too_few_in_words, tried_in_words
 from kohort.tuner.written import written_space
 from tests.compilations import Compilations
 from tests.test_equality import assert_same_history
@@ -210,7 +213,7 @@ def test_a_space_may_be_written() -> None:
     [
         ("dropout", "must leave something to choose"),
         ("dropout=0.1..2", "'rate' of 'dropout' must be a range of a number in \\(0, 1\\).*Got '0.1..2'"),
-        ("dropout=0.6..0.1", "must be a range"),
+        ("dropout=0.6..0.1", "must go from its lower end to its upper one. Got '0.6..0.1'. Write 0.1..0.6"),
         ("dropout=low..high", "must be two numbers"),
         ("droput=0.1..0.2", "Did you mean 'dropout'"),
         ("adamw:rate=0.1..0.2 + maxnorm=1..3?", "no strength of 'maxnorm' does nothing"),
@@ -309,11 +312,15 @@ def tried(number: int, score: float = 0.5) -> Tried:
 def test_a_journal_is_found_again_without_a_line_that_was_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "search.jsonl"
     journal = Journal(path, {"seed": 1})
-    journal.add([tried(0), tried(1, -np.inf)])
-    journal.add([tried(2)])
-    assert Journal(path, {"seed": 1}).rounds == journal.rounds
+    journal.add(Line(2, 0.5, (tried(1, -np.inf),)))
+    journal.add(Line(2, 0.25, (tried(0),)))
+    journal.add(Line(2, 2.0, (tried(2),)))
+    again = Journal(path, {"seed": 1})
+    assert again.lines == journal.lines
+    assert [(one.asked, [own.number for own in one.tried]) for one in again.rounds] == [(2, [0, 1]), (2, [2])]
+    assert ([own.number for own in again.tried], again.seconds) == ([0, 1, 2], 2.75)
     path.write_text(path.read_text()[:-20])
-    assert Journal(path, {"seed": 1}).rounds == journal.rounds[:1]
+    assert Journal(path, {"seed": 1}).lines == journal.lines[:2]
     with pytest.raises(StudyError, match="journal of another search: seed differ"):
         Journal(path, {"seed": 2})
     path.write_text("{]\n" + path.read_text())
@@ -323,7 +330,7 @@ def test_a_journal_is_found_again_without_a_line_that_was_cut_off(tmp_path: Path
 
 def test_fewer_candidates_than_a_folder_holds_are_refused() -> None:
     journal = Journal(None, {})
-    journal.add([tried(0), tried(1), tried(2)])
+    journal.add(Line(3, 1.0, (tried(0), tried(1))))  # a third was under way
     with pytest.raises(StudyError, match=r"at least as many as the search's folder holds, 3\. Got 2"):
         search(setting(), SMALL, Budget(candidates=2), journal=journal)
 
@@ -386,19 +393,22 @@ def test_a_search_compiles_a_program_for_each_structure_and_each_candidate_equal
 
 
 def test_a_budget_ends_by_whichever_comes_first_and_does_not_begin_what_it_cannot_end() -> None:
-    assert [Budget(candidates=70).next_round(tried, 9 * tried, tried, 1.0) for tried in (0, 32, 64, 70)] == [
-        32,
-        32,
-        6,
-        0,
-    ]
+    assert [Budget(candidates=70).next_round(tried, 9 * tried, 1.0) for tried in (0, 32, 64, 70)] == [32, 32, 6, 0]
     minutes = Budget(minutes=1.0)
-    assert minutes.next_round(0, 0, 0, 0.0) == 32
-    assert minutes.next_round(32, 288, 32, 40.0) == 16  # half of what 40 seconds took
-    assert minutes.next_round(48, 432, 48, 59.9) == 0
-    assert minutes.next_round(64, 576, 0, 5.0) == 32  # a journal had the others
-    assert Budget(1.0, 40).next_round(32, 288, 32, 10.0) == 8
-    assert [Budget(epochs=500).next_round(tried, 10 * tried, tried, 1.0) for tried in (0, 32, 50)] == [32, 18, 0]
+    assert minutes.next_round(0, 0, 0.0) == 32
+    assert minutes.next_round(32, 288, 40.0) == 16  # half of what 40 seconds took
+    assert minutes.next_round(48, 432, 59.9) == 0
+    assert Budget(1.0, 40).next_round(32, 288, 10.0) == 8
+    assert [Budget(epochs=500).next_round(tried, 10 * tried, 1.0) for tried in (0, 32, 50)] == [32, 18, 0]
+
+
+def test_a_search_of_some_minutes_that_has_ended_ends_at_once_again(tmp_path: Path) -> None:
+    path = tmp_path / "search.jsonl"
+    budget = Budget(minutes=1e-6)
+    first = search(setting(epochs=1), SMALL, budget, structures=1, journal=Journal(path, {}))
+    again = search(setting(epochs=1), SMALL, budget, structures=1, journal=Journal(path, {}))
+    assert (first.new, again.new) == (32, 0)
+    assert (again.tried, again.seconds) == (first.tried, first.seconds)
 
 
 @pytest.mark.slow
@@ -420,22 +430,24 @@ class Killed(Exception):  # noqa: N818 - what a test raises
 @pytest.mark.slow
 def test_a_killed_search_goes_on_to_what_it_would_have_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def searched(journal: Journal | None) -> Searched:
-        return search(setting(epochs=3), SMALL, Budget(candidates=96), structures=2, journal=journal)
+        return search(setting(), SMALL, Budget(candidates=96), structures=2, journal=journal)
 
     whole = searched(None)
     path = tmp_path / "search.jsonl"
-    train, calls = Setting.train, []
+    add = Journal.add
 
-    def killed(self: Setting, *arguments: Any, **options: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 3:
+    def killed(self: Journal, line: Line) -> None:
+        add(self, line)
+        if len(self.lines) in (1, 4):  # after a cohort of the first round, and when the second has ended
             raise Killed
-        return train(self, *arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Setting, "train", killed)
-        with pytest.raises(Killed):
-            searched(Journal(path, {}))
+        patched.setattr(Journal, "add", killed)
+        for lines in (1, 4):
+            with pytest.raises(Killed):
+                searched(Journal(path, {}))
+            assert len(Journal(path, {}).lines) == lines
+    assert [len(one.tried) for one in Journal(path, {}).rounds] == [32, 32]
     again = searched(Journal(path, {}))
     assert (again.new, len(again.tried)) == (32, 96)
     assert again.tried == whole.tried
@@ -450,39 +462,85 @@ def test_the_end_of_a_search_is_judged_on_rows_and_seeds_that_it_has_not_seen(tm
         rows(), space=SMALL, candidates=32, minutes=None, epochs=9, structures=2, seeds=6, verbose=0, folder=tmp_path
     )
     judged = result.final
-    assert judged.plan.recipes == ("plain, tuned", "cocktail")
+    assert judged.plan.recipes == ("plain, tuned", "recipe, tuned")
     assert judged.plan.seeds == tuple(range(6))
     tests = {key: run.test for key, run in judged.runs.items() if run.test is not None}
-    test = set(tests["cocktail", 0].rows)
+    test = set(tests["recipe, tuned", 0].rows)
     searched = result.setting.material.splits[0]
     assert not test & ({*searched.train} | {*searched.validation})
     assert result.verdict.kind in ("helps", "hurts", "no difference that matters", "not enough evidence")
     assert len(result.plain.searched.tried) == len(result.found.searched.tried) == 32
     promised = max(own.score for own in result.found.searched.tried if own.finished)
-    scores = [own.score for (name, _), own in tests.items() if name == "cocktail"]
-    assert result.optimism is not None
+    scores = [own.score for (name, _), own in tests.items() if name == result.called.chosen]
     assert result.optimism.mean == pytest.approx(promised - np.mean(scores))
-    assert result.best().recipe == "cocktail"
+    assert (result.best().recipe, result.best("plain, tuned").recipe) == ("recipe, tuned", "plain, tuned")
     assert result.model().count_params() > 0
+    assert result.model("plain, tuned").count_params() > 0
+    with pytest.raises(DataError, match="must be one of 'plain, tuned', 'recipe, tuned'. Got 'plain'"):
+        result.model("plain")
     assert result.ensemble.weights.sum() == pytest.approx(1.0)
     assert 0.3 < result.ensemble_test.score <= 1.0
     assert set(result.ensemble_test.rows) == test
     if result.ingredients is not None:
-        assert result.ingredients.plan.baseline == "cocktail"
+        assert result.ingredients.plan.baseline == "recipe, tuned"
         assert all(name.startswith("without ") for name in result.ingredients.plan.recipes[1:])
-    files = result.report(tmp_path / "out")
+    how = judged.facts()
+    assert how["network"] != "the user's own builders"
+    assert f"recipe, tuned: {judged.plan.texts['recipe, tuned']}" in how["recipes"]
+    assert f"recipe, tuned: {judged.recipes[1].own_training}" in how["training"]
+    assert "batch size " in judged.recipes[1].own_training  # a structure of this space decides it
+    files = result.report(tmp_path / "out", "kohort tune made")
+    assert [path.name for path in files if path.suffix == ".py"] == ["recipe.py", "plain.py"]
     assert all(path.stat().st_size > 500 for path in files)
-    space: dict[str, Any] = {"__name__": "script"}
-    exec(compile((tmp_path / "out" / "recipe.py").read_text(), "recipe.py", "exec"), space)
-    assert space["build"]().count_params() == result.model().count_params()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Searched in: small, until 32 candidates were tried; seed 10000." in page
+    assert "promised above the recipe" in page
+    assert "A greedy ensemble of " in page
+    assert "<code>kohort tune made</code>" in page
+    table = result.document().search
+    assert table is not None
+    assert table.rows[0][0] == result.found.final.chosen.tried.recipe
+    assert len(table.rows) == len(result.found.final.finalists)
     assert "Recipe: " in str(result)
     assert "<li>" in result._repr_html_()
     again = kohort.tune(
         rows(), space=SMALL, candidates=32, minutes=None, epochs=9, structures=2, seeds=6, verbose=0, folder=tmp_path
     )
     assert again.found.searched.new == 0
+    assert "besides what the folder held already" in again.sentences[-1]
     assert again.recipe == result.recipe
     assert again.final.comparison.recipes == result.final.comparison.recipes
+
+
+@pytest.mark.slow
+def test_the_written_scripts_train_the_best_networks_again(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"candidates": 8, "minutes": None, "epochs": 6, "seeds": 6, "structures": 2}
+    result = kohort.tune(line(), space=SMALL, verbose=0, **options)
+    result.report(tmp_path)
+    for name, recipe in (("recipe", result.called.chosen), ("plain", result.called.beside)):
+        own: dict[str, Any] = {"__name__": "script", "__file__": str(tmp_path / f"{name}.py")}
+        text = (tmp_path / f"{name}.py").read_text("utf-8")
+        assert "Targets are centred by" in text
+        exec(compile(text, f"{name}.py", "exec"), own)
+        model, run = own["main"](), result.best(recipe)
+        logged = model.history.history["loss"]
+        np.testing.assert_allclose(logged, run.history["loss"], rtol=1e-4)
+        assert set(model.history.history) == {log for log in run.history if not log.endswith("root_mean_squared_error")}
+
+
+@pytest.mark.slow
+def test_other_strengths_are_beside_the_chosen_one_which_is_not_judged_against_itself() -> None:
+    options: dict[str, Any] = {"candidates": 8, "minutes": None, "epochs": 3, "seeds": 6, "structures": 1}
+    result = kohort.tune(rows(), space=SMALL, verbose=0, **options)
+    assert result.doses is not None
+    chosen = result.found.searched.space.strengths(result.found.final.chosen.tried.values)
+    assert dict(result.doses.plan.strengths) == chosen
+    texts = result.doses.plan.texts
+    assert len(set(texts.values())) == len(texts)  # nothing is trained twice
+    curves = {own.technique: own for own in result.doses.document().strengths}
+    for name, strength in chosen.items():
+        place = curves[f"{name} …"].values.index(strength)
+        assert curves[f"{name} …"].recipes[place].recipe == result.called.chosen
 
 
 @pytest.mark.slow
@@ -514,6 +572,13 @@ def test_a_regression_is_searched_for_the_smallest_error() -> None:
     assert best.values["adam rate"] > 10 * worst.values["adam rate"]
 
 
+def test_a_search_that_was_too_short_says_so() -> None:
+    own = Searched(SMALL, Budget(candidates=32), ("",), (tried(0), *(replace(tried(1), finished=False),) * 31), 2.0, 32)
+    assert too_few_in_words(own).startswith("Only 1 of 32 candidates trained to the end")
+    assert too_few_in_words(replace(own, tried=(tried(0),) * 2)) == ""
+    assert tried_in_words(own) == "32 candidates, 1 trained to the end, 31 left early in 2 s, 960 a minute"
+
+
 def test_a_space_of_another_kind_is_refused() -> None:
     space: Any = 5
     with pytest.raises(RecipeError, match=r"space must be a text.*Got int"):
@@ -528,8 +593,9 @@ def test_what_the_search_of_a_regression_promises_is_in_units_of_its_target() ->
     result = kohort.tune(data, space=space, verbose=0, **options)
     spread = float(data.y[result.setting.material.splits[0].train].std())
     least = min(-own.score for own in result.found.searched.tried if own.finished)
-    errors = [run.test.score for (name, _), run in result.final.runs.items() if name == "cocktail" and run.test]
-    assert result.optimism is not None
+    errors = [
+        run.test.score for (name, _), run in result.final.runs.items() if name == result.called.chosen and run.test
+    ]
     assert result.optimism.mean == pytest.approx(np.mean(errors) - spread * least, rel=1e-3)
     assert abs(result.optimism.mean) < 0.5 * spread
 
@@ -557,8 +623,23 @@ def test_a_function_of_hyper_parameters_is_a_space_and_is_compared_with_its_defa
     assert json.loads(result.plain.recipe) == {"layers": 1, "units": 8, "drop": False, "learning_rate": 0.01}
     assert json.loads(result.recipe) in [dict(own) for own in values]
     assert result.code().startswith("# build(hp) with these values of hp:\nvalues = {'layers'")
+    assert result.code("build, defaults") != result.code("build, tuned") == result.code()
+    assert result.sentences[0] == f"Values: {result.recipe}"
+    assert ", the defaults " in result.sentences[2]
     assert result.model().count_params() > 0
     assert result.ingredients is None
+
+
+def test_what_is_asked_for_in_scopes_has_names_of_its_own() -> None:
+    hp = HyperParameters(lambda name, kind, own: True if kind == "choice" else own["high"])
+    for block in ("first", "second"):
+        with hp.name_scope(block):
+            hp.Fixed("kind", block)
+            if hp.Boolean("drop"):
+                with hp.conditional_scope("drop", True):
+                    assert hp.Float("rate", 0.0, 0.5) == 0.5
+            assert hp.get("kind") == block
+    assert list(hp.values) == [f"{block}/{name}" for block in ("first", "second") for name in ("kind", "drop", "rate")]
 
 
 def test_a_function_that_does_not_build_is_refused_with_its_values() -> None:
@@ -597,13 +678,60 @@ def test_the_command_searches_a_file_and_writes_reports(tmp_path: Path) -> None:
     (tmp_path / "made.csv").write_text("\n".join(lines) + "\n", "utf-8")
     words = ["tune", str(tmp_path / "made.csv"), "--target", "y", "--task", "classification", "--json", "--quiet"]
     words += ["--space", "adamw:rate=0.001..0.1 + dropout=0.1..0.5?", "--candidates", "8", "--epochs", "3"]
-    found = CliRunner().invoke(app, [*words, "--seeds", "6", "--report", str(tmp_path / "out")])
-    assert found.exit_code == 0, found.output
-    told = json.loads(found.stdout)
+    folder = str(tmp_path / "kept" / "s")
+    words += ["--seeds", "6", "--study", folder]
+
+    def run(*own: str, code: int = 0) -> str:
+        ran = CliRunner().invoke(app, own)
+        assert ran.exit_code == code, ran.output
+        return ran.stdout
+
+    told = json.loads(run(*words, "--report", str(tmp_path / "out")))
     assert told["recipe"].startswith("adamw:rate=")
     assert len(told["found"]["tried"]) == len(told["plain"]["tried"]) == 8
+    assert all(own["validation"] is None or 0 <= own["validation"] <= 1 for own in told["found"]["tried"])
     assert any("'note' is left out" in remark for remark in told["remarks"])
-    assert (tmp_path / "out" / "report.html").is_file()
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "--candidates 8 --epochs 3 --metric" not in page
+    assert f"kohort tune {tmp_path / 'made.csv'} --target y --task classification --space" in page
+    script = (tmp_path / "out" / "recipe.py").read_text("utf-8")
+    assert "'x0'; 'x1'" in script
+    assert "# Classes by number: 0 '0'; 1 '1'." in script
+
+    (line,) = json.loads(run("studies", str(tmp_path / "kept"), "--json"))["searches"]
+    assert (line["state"], line["candidates"], line["of the plain network"]) == ("ended", 8, 8)
+    shown = run("show", folder)
+    assert "The recipe beside the plain network: " in shown
+    assert "8 candidates, " in shown
+    best = json.loads(run("show", folder, "--json"))["best"]
+    scores = [own["validation"] for own in told["found"]["tried"] if own["finished"]]
+    assert best[0]["validation accuracy"] == pytest.approx(max(scores))
+    assert "recipe, tuned" in run("report", folder, "--report", str(tmp_path / "again.html"))
+    network = ["export", folder, str(tmp_path / "own.py"), "--recipe", "recipe, tuned", "--seed", "0"]
+    run(*network, "--data", str(tmp_path / "made.csv"), "--target", "y", "--task", "classification")
+    assert "0.0 MiB removed" in run("gc", folder)
+    (Path(folder) / "mine.txt").write_text("stays")
+    run("rm", folder, "--yes")
+    assert [path.name for path in Path(folder).iterdir()] == ["mine.txt"]
+
+
+def test_a_search_that_is_interrupted_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kohort.tuner.tune.search", pressed)
+    words = ["tune", "wine", "--candidates", "4", "--report", str(tmp_path / "out")]
+    found = CliRunner().invoke(app, [*words, "--study", str(tmp_path / "s")])
+    assert (found.exit_code, found.stdout) == (130, "")
+    assert f"What had ended is kept in {tmp_path / 's'}; typed again, the command goes on." in found.stderr
+    assert "Nothing is kept: --study FOLDER keeps" in CliRunner().invoke(app, words).stderr
+
+
+def test_a_search_that_has_not_ended_has_no_comparison_to_report(tmp_path: Path) -> None:
+    Journal(journal_of(tmp_path, "space"), {}).add(Line(4, 1.0, (tried(0),)))
+    with pytest.raises(StudyError, match="must have ended for its final comparison. Got one that is interrupted"):
+        study_in(tmp_path)
+    assert study_in(tmp_path / "elsewhere") == tmp_path / "elsewhere"
 
 
 def test_the_plain_network_has_a_rate_to_choose_and_nothing_else() -> None:

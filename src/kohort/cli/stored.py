@@ -7,7 +7,7 @@ import json
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,7 +24,7 @@ from kohort.cli.given import (
     Time,
     trackers_of,
 )
-from kohort.cli.printing import finite, print_table
+from kohort.cli.printing import finite, print_rows, print_table
 from kohort.errors import DataError, StudyError
 
 Folder = Annotated[Path, typer.Argument(help="The study's folder.")]
@@ -44,12 +44,14 @@ def studies(
     folder: Annotated[Path, typer.Argument(help="Where to look, in all folders below too.")] = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """List the studies in a folder and below it.
+    """List the studies and searches in a folder and below it.
 
     Example: kohort studies experiments
     """
+    from kohort.cli.searched import searches_in
     from kohort.store.reading import read_study, studies_below
 
+    searches = searches_in(folder)
     found = [read_study(own) for own in studies_below(folder)]
     told = [
         {
@@ -63,19 +65,30 @@ def studies(
         for own in found
     ]
     if as_json:
-        print(json.dumps({"kohort_json": 1, "studies": told}, indent=2))
-    elif told:
-        _print(told)
+        print(json.dumps(finite({"kohort_json": 1, "studies": told, "searches": searches}), indent=2))
+    elif told or searches:
+        for number, rows in enumerate(own for own in (told, searches) if own):
+            print("" if number == 0 else "\n", end="")
+            print_rows(rows)
     else:
-        print(f"No study in {folder.resolve()} or below it. `kohort compare … --study FOLDER` makes one.")
+        print(
+            f"No study in {folder.resolve()} or below it. `kohort compare … --study FOLDER` makes one, "
+            "`kohort tune … --study FOLDER` a search."
+        )
 
 
 def show(folder: Folder, generation: Generation = None, as_json: AsJson = False) -> None:
-    """Show a study: how it was made, which runs have ended, and how.
+    """Show a study: how it was made, which runs have ended, and how. Of a search: what was tried, and the best so far.
 
     Example: kohort show digits-study
     """
+    from kohort.cli.searched import show_search
     from kohort.store.reading import read_study
+    from kohort.store.searches import is_search
+
+    if is_search(folder):
+        show_search(folder, as_json=as_json)
+        return
 
     study = read_study(folder, generation)
     rows = []
@@ -100,7 +113,7 @@ def show(folder: Folder, generation: Generation = None, as_json: AsJson = False)
     for name, value in study.facts().items():
         print(f"{name}: {value}")
     print(f"generation: {study.generation} of {study.generations}\n")
-    _print(rows)
+    print_rows(rows)
     print(study.runs.explain())
 
 
@@ -125,6 +138,7 @@ def report(
 
     Example: kohort report digits-study --baseline dropout
     """
+    from kohort.cli.searched import study_in
     from kohort.report.document import document
     from kohort.report.files import write_figures, write_report
     from kohort.report.sentences import verdict_sentences
@@ -132,6 +146,7 @@ def report(
     from kohort.statistics.comparison import compare
     from kohort.store.reading import read_study
 
+    folder = study_in(folder)
     study = read_study(folder, generation)
     if study.identity.facts.get("most_seeds"):
         raise StudyError(f"{folder}: {ROUNDS}")
@@ -187,10 +202,11 @@ def export(
 
     Example: kohort export digits-study network.onnx --recipe "dropout 0.3" --seed 3 --data digits
     """
+    from kohort.cli.searched import study_in
     from kohort.report.tidy import logs_table, runs_table, write_table
     from kohort.store.reading import read_study
 
-    study = read_study(folder, generation)
+    study = read_study(study_in(folder), generation)
     if to.suffix in (".keras", ".onnx", ".py"):
         from kohort.cli.exported import export_network
 
@@ -217,11 +233,12 @@ def card(
     Example: kohort card digits-study card.md --recipe "dropout 0.3" --seed 3
     """
     from kohort.cli.exported import document_of, run_of
+    from kohort.cli.searched import study_in
     from kohort.exports.card import write_card
     from kohort.run import best_validated
     from kohort.store.reading import read_study
 
-    study = read_study(folder, generation)
+    study = read_study(study_in(folder), generation)
     document = document_of(study)
     if document is None:
         baseline = study.identity.facts["baseline"]
@@ -246,13 +263,14 @@ def track(
     Example: kohort track digits-study --mlflow http://localhost:5000 --tensorboard logs
     """
     from kohort.cli.exported import document_of
+    from kohort.cli.searched import study_in
     from kohort.store.reading import read_study
     from kohort.trackers.sending import send
 
     trackers = trackers_of(mlflow, experiment, tensorboard)
     if not trackers:
         raise DataError("a tracker must be named. Got none. Pass --mlflow URI or --tensorboard FOLDER.")
-    study = read_study(folder, generation)
+    study = read_study(study_in(folder), generation)
     for tracker in trackers:
         send(tracker, study.identity, study.runs.values(), lambda: document_of(study))
         print(f"{len(study.runs)} runs: {tracker}")
@@ -262,39 +280,36 @@ def rm(
     folder: Folder,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove a study with all its runs; other files in its folder stay.
+    """Remove a study with all its runs, or a search with its studies; other files in the folder stay.
 
     Example: kohort rm digits-study
     """
     from kohort.store.reading import read_study
-    from kohort.store.tidying import remove_study
+    from kohort.store.searches import is_search, read_search
+    from kohort.store.tidying import remove_search, remove_study
 
+    search = is_search(folder)
     if not yes:
-        study = read_study(folder)
-        told = f"{len(study.runs)} runs of {study.identity.dataset} in {study.generations} generations"
+        if search:
+            tried = read_search(folder)
+            count = sum(map(len, tried.tried.values()))
+            told = f"a search of {count:,} candidates on {tried.identity.get('dataset', '')} and its studies"
+        else:
+            study = read_study(folder)
+            told = f"{len(study.runs)} runs of {study.identity.dataset} in {study.generations} generations"
         typer.confirm(f"Remove {folder} with {told}?", abort=True)
-    print(f"{folder} is removed: {remove_study(folder) / 2**20:,.1f} MiB.")
+    print(f"{folder} is removed: {(remove_search if search else remove_study)(folder) / 2**20:,.1f} MiB.")
 
 
 def gc(folder: Folder) -> None:
     """Remove what a study does not need: files put aside as damaged, half-written ones, records of no run.
 
+    Of a search, what its studies do not need.
+
     Example: kohort gc digits-study
     """
+    from kohort.store.searches import is_search, read_search
     from kohort.store.tidying import collect_garbage
 
-    print(f"{collect_garbage(folder) / 2**20:,.1f} MiB removed from {folder}.")
-
-
-def _print(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for name in rows[0]:
-        table.add_column(Text(name), justify="left" if isinstance(rows[0][name], str) else "right")
-    for row in rows:
-        table.add_row(
-            *(Text("" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v)) for v in row.values())
-        )
-    print_table(table)
+    folders = [folder / name for name in read_search(folder).studies] if is_search(folder) else [folder]
+    print(f"{sum(map(collect_garbage, folders)) / 2**20:,.1f} MiB removed from {folder}.")

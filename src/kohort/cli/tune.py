@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from kohort.cli.given import Drop, Encoding, Given, Group, Separator, Target, Task, Time, data_of, network_of
-from kohort.cli.printing import finite
+from kohort.cli.printing import command_of, finite, told_if_interrupted
 
 
 def tune(
@@ -72,25 +72,27 @@ def tune(
     data = data_of(dataset, {**of_a_file, "separator": separator, "encoding": encoding})
     from kohort.tuner.tune import tune as search
 
-    result = search(
-        data,
-        space=space,
-        minutes=10.0 if minutes is None and candidates is None and run_epochs is None else minutes,
-        candidates=candidates,
-        run_epochs=run_epochs,
-        epochs=epochs,
-        batch_size=batch_size,
-        metric=metric,
-        seeds=seeds,
-        seed=seed,
-        structures=structures,
-        halving=halving,
-        ingredients=ingredients,
-        network=network_of(model),
-        folder=folder,
-        verbose=0 if quiet else 1,
-    )
-    files = result.report(report)
+    if minutes is None and candidates is None and run_epochs is None:
+        minutes = 10.0
+    asked: dict[str, Any] = {
+        "space": space,
+        "minutes": minutes,
+        "candidates": candidates,
+        "run_epochs": run_epochs,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "metric": metric,
+        "seeds": seeds,
+        "seed": seed,
+        "structures": structures,
+    }
+    switches: dict[str, Any] = {"halving": halving, "ingredients": ingredients}
+    with told_if_interrupted(folder):
+        result = search(data, **asked, **switches, network=network_of(model), folder=folder, verbose=0 if quiet else 1)
+    told = {**of_a_file, "separator": separator, "encoding": encoding, **asked}
+    told |= {"model": None if model == "auto" else model}
+    command = command_of("tune", dataset, told, [f"--no-{name}" for name, on in switches.items() if not on])
+    files = result.report(report, command)
     if as_json:
         print(json.dumps(_json(result, files), indent=2, allow_nan=False))
         return
@@ -110,8 +112,14 @@ def _json(result: Any, files: list[Path]) -> dict[str, Any]:
             "candidates": len(own.searched.tried),
             "structures": list(own.searched.structures),
             "seconds": round(own.searched.seconds, 3),
-            "tried": [asdict(tried) for tried in own.searched.tried],
+            "tried": [tried(one) for one in own.searched.tried],
         }
+
+    def tried(own: Any) -> dict[str, Any]:
+        """A candidate, its scores as the metric has them."""
+        in_units = result.setting.in_units
+        scores = {"validation": in_units(own.score), "curve": [in_units(value) for value in own.curve]}
+        return {**{name: value for name, value in asdict(own).items() if name != "score"}, **scores}
 
     def scores(study: Any) -> list[dict[str, Any]]:
         return [] if study is None else [asdict(summary) for summary in study.comparison.recipes]
@@ -119,6 +127,7 @@ def _json(result: Any, files: list[Path]) -> dict[str, Any]:
     return finite(
         {
             "kohort_json": 1,
+            "metric": result.setting.objective.metric,
             "recipe": result.recipe,
             "verdict": result.verdict.words(),
             "found": side(result.found),
@@ -126,7 +135,7 @@ def _json(result: Any, files: list[Path]) -> dict[str, Any]:
             "final": scores(result.final),
             "ingredients": scores(result.ingredients),
             "doses": scores(result.doses),
-            "optimism": asdict(result.optimism) if result.optimism else None,
+            "optimism": asdict(result.optimism),
             "remarks": list(result.final.remarks),
             "ensemble": {"weights": result.ensemble.weights.tolist(), "test": result.ensemble_test.score},
             "seconds": round(result.seconds, 3),

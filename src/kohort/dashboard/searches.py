@@ -13,7 +13,15 @@ from kohort.statistics.units import Units
 from kohort.store.database import FILE
 from kohort.store.journal import Tried
 from kohort.store.layout import is_locked
-from kohort.store.searches import SIDES, STUDIES, StoredSearch, journal_of, read_search, searches_below
+from kohort.store.searches import (
+    SIDES,
+    STUDIES,
+    StoredSearch,
+    journal_of,
+    outcomes_in_words,
+    read_search,
+    searches_below,
+)
 
 BEST = 10
 """Candidates that a page lists."""
@@ -48,26 +56,13 @@ class WatchedSearch:
     @property
     def state(self) -> str:
         """What it does, in a word or two."""
-        if self.search is None:
-            return "cannot be read"
-        if self.search.going:
-            return "judging" if self.judged else "searching"
-        return "ended" if self.judged else "interrupted"
+        return "cannot be read" if self.search is None else self.search.state
 
     @property
     def units(self) -> Units:
         """How its scores are written."""
         metric = "" if self.search is None else str(self.search.identity.get("metric", ""))
         return Units(metric, "accuracy" in metric)
-
-    @property
-    def sign(self) -> float:
-        """1 where one wants the metric high, else −1: candidates' scores are what one wants large."""
-        return 1.0 if self.search is None or self.search.identity.get("greater_is_better", True) else -1.0
-
-    def score(self, tried: Tried) -> float:
-        """A candidate's score as the metric has it."""
-        return self.sign * tried.score
 
 
 class Searches(Places[tuple[StoredSearch | None, str]]):
@@ -96,8 +91,8 @@ class Searches(Places[tuple[StoredSearch | None, str]]):
             KeyError: There is no such search.
         """
         folder, version = self.of(key), self.version(key)
-        judged = {key_of(folder / name): what for name, what in STUDIES.items() if (folder / name / FILE).is_file()}
         search, trouble = self.read(key, _version(folder), lambda: _read(folder))
+        judged = {} if search is None else {key_of(folder / name): what for name, what in search.studies.items()}
         return WatchedSearch(key, self.seen(folder), search, trouble, judged, version)
 
 
@@ -124,7 +119,7 @@ def search_overview(watched: WatchedSearch) -> dict[str, Any]:
         **told,
         "data": search.identity.get("dataset", ""),
         "candidates": len(search.tried[OWN]),
-        "best": watched.units.said(watched.score(best[0])) if best else "",
+        "best": watched.units.said(search.score(best[0])) if best else "",
         "lead": best[0].recipe if best else "",
     }
 
@@ -137,13 +132,13 @@ def told_of_search(watched: WatchedSearch) -> dict[str, Any]:
         return told
     return {
         **told,
-        "wanted_low": watched.sign < 0,
+        "wanted_low": search.sign < 0,
         "lead": _lead(watched, search),
-        "counts": [_count(PARTS[side], search.tried[side]) for side in SIDES if search.tried[side]],
+        "counts": [f"{PARTS[side]}: {outcomes_in_words(search.tried[side])}" for side in SIDES if search.tried[side]],
         "best": [
-            [own.recipe, units.score(watched.score(own)), own.epochs, own.number + 1] for own in search.best(OWN, BEST)
+            [own.recipe, units.score(search.score(own)), own.epochs, own.number + 1] for own in search.best(OWN, BEST)
         ],
-        "points": [row for side in SIDES for row in _points(watched, side, search.tried[side])],
+        "points": [row for side in SIDES for row in _points(search, units, side)],
         "facts": {name: _shortened(str(value)) for name, value in search.identity.items()},
     }
 
@@ -157,32 +152,24 @@ def _lead(watched: WatchedSearch, search: StoredSearch) -> str:
     best = {side: own[0] for side in SIDES if (own := search.best(side, 1))}
     if OWN not in best:
         return ""
-    said = {side: watched.units.said(watched.score(own)) for side, own in best.items()}
+    said = {side: watched.units.said(search.score(own)) for side, own in best.items()}
     beside = f"; of a plain network {said[BESIDE]}" if BESIDE in said else ""
     return f"The best so far on validation rows: {said[OWN]}{beside}. It owes part of that to luck."
 
 
-def _count(part: str, tried: tuple[Tried, ...]) -> str:
-    finished = sum(own.finished for own in tried)
-    failed = sum(not math.isfinite(own.score) for own in tried)
-    told = f"{part}: {len(tried):,} candidate{'s' if len(tried) != 1 else ''}, {finished:,} trained to the end"
-    left = len(tried) - finished - failed
-    return told + (f", {left:,} left early" if left else "") + (f", {failed:,} failed" if failed else "")
-
-
-def _points(watched: WatchedSearch, side: str, tried: tuple[Tried, ...]) -> Iterator[dict[str, Any]]:
-    """Candidates as a chart takes them; those that failed have no score and are not drawn."""
-    best = -math.inf
-    for own in tried:
+def _points(search: StoredSearch, units: Units, side: str) -> Iterator[dict[str, Any]]:
+    """Candidates of a side as a chart takes them; those that failed have no score and are not drawn."""
+    best: Tried | None = None
+    for own in search.tried[side]:
         if not math.isfinite(own.score):
             continue
-        best = max(best, own.score) if own.finished else best
+        best = own if own.finished and (best is None or own.score > best.score) else best
         yield {
             "part": PARTS[side],
             "number": own.number + 1,
             "recipe": own.recipe,
-            "score": watched.units.drawn(watched.score(own)),
-            "best": watched.units.drawn(watched.sign * best),
+            "score": units.drawn(search.score(own)),
+            "best": None if best is None else units.drawn(search.score(best)),
             "kind": "to the end" if own.finished else "left early",
             "epochs": len(own.curve),
         }

@@ -1,4 +1,4 @@
-"""What a search has tried, as a file that grows by a line a round and that a killed search goes on from."""
+"""What a search has tried, as a file that grows by a line a cohort and that a killed search goes on from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -36,6 +36,34 @@ class Tried:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class Line:
+    """Candidates that ended together, as a journal keeps them.
+
+    Attributes:
+        asked: How many candidates their round has in all.
+        seconds: Wall-clock seconds for them, those of the search's beginning included if they are a process' first.
+        tried: The candidates.
+    """
+
+    asked: int
+    seconds: float
+    tried: tuple[Tried, ...]
+
+
+@dataclass(frozen=True)
+class Round:
+    """Candidates that were asked for together.
+
+    Attributes:
+        asked: How many.
+        tried: Those that have ended, by their number.
+    """
+
+    asked: int
+    tried: tuple[Tried, ...]
+
+
 class Journal:
     """The file of a search.
 
@@ -49,12 +77,12 @@ class Journal:
 
     def __init__(self, path: Path | None, identity: Mapping[str, Any]):
         self._path, self._identity = path, json.loads(json.dumps(identity))
-        self.rounds: list[list[Tried]] = []
+        self.lines: list[Line] = []
         if path is not None and path.is_file():
             self._read(path)
 
     def _read(self, path: Path) -> None:
-        identity, self.rounds, size = read_journal(path)
+        identity, self.lines, size = read_journal(path)
         if size and identity != self._identity:
             other = [name for name in self._identity if identity.get(name) != self._identity[name]]
             raise StudyError(
@@ -65,9 +93,9 @@ class Journal:
             with path.open("r+b") as file:  # a last line that was cut off is trained again
                 file.truncate(size)
 
-    def add(self, tried: Sequence[Tried]) -> None:
-        """Keeps a round."""
-        self.rounds.append(list(tried))
+    def add(self, line: Line) -> None:
+        """Keeps candidates that have ended."""
+        self.lines.append(line)
         if self._path is None:
             return
         new = not self._path.is_file() or not self._path.stat().st_size
@@ -75,22 +103,43 @@ class Journal:
         with self._path.open("a", encoding="utf-8", newline="\n") as file:
             if new:
                 file.write(json.dumps(self._identity, ensure_ascii=False) + "\n")
-            file.write(json.dumps([_written(own) for own in tried], ensure_ascii=False) + "\n")
+            file.write(json.dumps(asdict(line), ensure_ascii=False) + "\n")  # −∞ as -Infinity, which json reads again
+
+    @property
+    def rounds(self) -> list[Round]:
+        """The rounds; of one that was interrupted the candidates that had ended."""
+        return rounds_of(self.lines)
 
     @property
     def tried(self) -> list[Tried]:
         """All candidates, in their order."""
-        return [own for line in self.rounds for own in line]
+        return [own for one in self.rounds for own in one.tried]
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds for all candidates, those of earlier processes included."""
+        return sum(line.seconds for line in self.lines)
 
 
-def read_journal(path: Path) -> tuple[Mapping[str, Any], list[list[Tried]], int]:
+def rounds_of(lines: Sequence[Line]) -> list[Round]:
+    """The rounds that lines are of, in their order."""
+    by_round: dict[int, list[Line]] = {}
+    for line in lines:
+        by_round.setdefault(line.tried[0].round, []).append(line)
+    return [
+        Round(own[0].asked, tuple(sorted((one for line in own for one in line.tried), key=lambda one: one.number)))
+        for _, own in sorted(by_round.items())
+    ]
+
+
+def read_journal(path: Path) -> tuple[Mapping[str, Any], list[Line], int]:
     """What a journal holds, while it is being written perhaps.
 
     Args:
         path: Where it is.
 
     Returns:
-        What decides the search's numbers, the rounds, and how many bytes these are: what follows is a line that was
+        What decides the search's numbers, the lines, and how many bytes these are: what follows is a line that was
         cut off.
 
     Raises:
@@ -98,15 +147,12 @@ def read_journal(path: Path) -> tuple[Mapping[str, Any], list[list[Tried]], int]
     """
     whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     try:
-        identity, *rounds = [json.loads(line) for line in whole] or [{}]
-        return identity, [[_tried(own) for own in line] for line in rounds], sum(map(len, whole))
+        identity, *lines = [json.loads(line) for line in whole] or [{}]
+        return identity, [_line(own) for own in lines], sum(map(len, whole))
     except (ValueError, TypeError, KeyError) as error:
         raise StudyError(f"{path}: a line cannot be read: {error}. Remove the file to search anew.") from error
 
 
-def _written(tried: Tried) -> dict[str, Any]:
-    return asdict(tried)  # −∞ is written as -Infinity, which json reads again
-
-
-def _tried(told: dict[str, Any]) -> Tried:
-    return Tried(**{**told, "curve": tuple(told["curve"])})
+def _line(told: dict[str, Any]) -> Line:
+    tried = tuple(Tried(**{**own, "curve": tuple(own["curve"])}) for own in told["tried"])
+    return Line(told["asked"], told["seconds"], tried)

@@ -1,4 +1,4 @@
-"""What is removed from the disk: a whole study, or what no study needs."""
+"""What is removed from the disk: a whole study or search, or what no study needs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from pathlib import Path
 from kohort.store import disk
 from kohort.store.database import FILE, check_is_study, opened_to_read
 from kohort.store.layout import CHECKPOINTS, LOCK, RECORDS, locked
+from kohort.store.searches import SIDES, STUDIES, journal_of
 
 
 def remove_study(folder: Path) -> int:
@@ -29,6 +30,27 @@ def remove_study(folder: Path) -> int:
     for own in (folder / RECORDS, folder / CHECKPOINTS, folder):
         if own.is_dir() and not any(own.iterdir()):
             own.rmdir()
+    return freed
+
+
+def remove_search(folder: Path) -> int:
+    """Removes a search's journals and the studies that it ended with; other files in its folder stay.
+
+    Args:
+        folder: The search's folder.
+
+    Returns:
+        How many bytes are free now.
+
+    Raises:
+        StudyError: A process searches in it.
+    """
+    with locked(folder, "nobody may search in the folder meanwhile. Got a process that does."):
+        freed = sum(remove_study(folder / name) for name in STUDIES if (folder / name / FILE).is_file())
+        freed += _removed([path for side in SIDES if (path := journal_of(folder, side)).is_file()])
+    disk.remove(folder / LOCK)
+    if not any(folder.iterdir()):
+        folder.rmdir()
     return freed
 
 

@@ -12,7 +12,7 @@ from kohort.errors import KohortError, RecipeError
 from kohort.recipes.definition import code_of
 from kohort.recipes.recipe import Recipe
 from kohort.tuner.setting import Setting
-from kohort.tuner.space import Trial, Values
+from kohort.tuner.space import Called, Trial, Values
 
 
 class HyperParameters:
@@ -29,6 +29,7 @@ class HyperParameters:
         self._choose = choose
         self.values: dict[str, Any] = {}
         self._scope: list[tuple[str, tuple[Any, ...]]] = []
+        self._within: list[str] = []
 
     def Int(  # noqa: N802 - KerasTuner's name
         self,
@@ -70,24 +71,37 @@ class HyperParameters:
 
     def Fixed(self, name: str, value: Any, **_: Any) -> Any:  # noqa: N802
         """A value that is no choice."""
-        self.values[name] = value
+        self.values[self._whole(name)] = value
         return value
 
     @contextmanager
     def conditional_scope(self, parent_name: str, parent_values: Any) -> Iterator[None]:
         """Where what is asked for only matters if another value is one of these; elsewhere it has its default."""
         wanted = tuple(parent_values) if isinstance(parent_values, list | tuple) else (parent_values,)
-        self._scope.append((parent_name, wanted))
+        self._scope.append((self._whole(parent_name), wanted))
         try:
             yield
         finally:
             self._scope.pop()
 
+    @contextmanager
+    def name_scope(self, name: str) -> Iterator[None]:
+        """Where what is asked for is called `scope/name`, so that blocks of one kind have values of their own."""
+        self._within.append(name)
+        try:
+            yield
+        finally:
+            self._within.pop()
+
     def get(self, name: str) -> Any:
         """A value that was asked for before."""
-        return self.values[name]
+        return self.values[self._whole(name)]
+
+    def _whole(self, name: str) -> str:
+        return "/".join([*self._within, name])
 
     def _value(self, name: str, kind: str, bounds: Mapping[str, Any], default: Any) -> Any:
+        name = self._whole(name)
         if any(self.values.get(parent) not in wanted for parent, wanted in self._scope):
             return default
         if name not in self.values:
@@ -117,7 +131,13 @@ class BuilderSpace:
 
     def __init__(self, build: Callable[[Any], keras.Model], defaults: bool = False):
         self.build, self.defaults = build, defaults
-        self.name = getattr(build, "__name__", "build")
+        named = getattr(build, "__name__", "build")
+        self.name = named if named.isidentifier() else "build"  # a lambda's is none
+
+    @property
+    def called(self) -> Called:
+        """What reports call what is chosen from it."""
+        return Called(f"{self.name}, tuned", f"{self.name}, defaults", "Values", "Defaults")
 
     def __repr__(self) -> str:
         return f"{self.name} {code_of(self.build)}{' with its defaults' if self.defaults else ''}"
@@ -152,6 +172,10 @@ class BuilderSpace:
         """None is known."""
         return {}
 
+    def strengths(self, values: Values) -> dict[str, float]:
+        """None is known."""
+        return {}
+
     def doses(self, values: Values, factors: Sequence[float]) -> dict[str, str]:
         """None is known."""
         return {}
@@ -160,9 +184,13 @@ class BuilderSpace:
         """Always: a builder's schedule may be made for all epochs."""
         return True
 
-    def code(self, text: str, setting: Setting) -> str:
+    def code(self, recipe: Recipe, setting: Setting) -> str:
         """The chosen values, as a remark on the user's own code."""
-        return f"# {self.name}(hp) with these values of hp:\nvalues = {json.loads(text)!r}\n"
+        return (
+            f"# {self.name}(hp) with these values of hp:\nvalues = {json.loads(recipe.text)!r}\n\n"
+            "# With KerasTuner:\n# hp = keras_tuner.HyperParameters()\n# hp.values = values\n"
+            f"# model = {self.name}(hp)\n"
+        )
 
 
 def _told(build: Callable[[Any], keras.Model], text: str) -> keras.Model:

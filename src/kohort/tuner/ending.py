@@ -18,11 +18,8 @@ from kohort.tuner.finalists import Final
 from kohort.tuner.setting import Setting
 from kohort.tuner.side import Side
 
-PLAIN, CHOSEN = "plain, tuned", "cocktail"
-"""What reports call the baseline and the recipe that was found."""
-
-DOSES = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""Factors of a chosen strength at which it is tried again; 1 for a curve that goes through the chosen one."""
+DOSES = (0.25, 0.5, 2.0, 4.0)
+"""Factors of a chosen strength at which it is tried again."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,12 @@ class Ending:
 
     def judged(self, plain: Side, found: Side) -> StudyResult:
         """The plain network and the chosen recipe under fresh seeds, on test rows that nobody has looked at."""
-        recipes = {**self._recipes(plain, {PLAIN: plain.recipe}), **self._recipes(found, {CHOSEN: found.recipe})}
-        return self._run(recipes, PLAIN, FINAL)
+        called = found.searched.space.called
+        recipes = {
+            **self._recipes(plain, {called.beside: plain.recipe}),
+            **self._recipes(found, {called.chosen: found.recipe}),
+        }
+        return self._run(recipes, called.beside, FINAL)
 
     def examined(self, found: Side) -> StudyResult | None:
         """The chosen recipe beside itself without each of its techniques; None if none can be left out."""
@@ -55,13 +56,17 @@ class Ending:
 
     def dosed(self, found: Side) -> StudyResult | None:
         """The chosen recipe beside itself with other strengths, one at a time; None if it has none."""
-        return self._beside(found, found.searched.space.doses(found.final.chosen.tried.values, DOSES), STRENGTHS)
+        space, values = found.searched.space, found.final.chosen.tried.values
+        return self._beside(found, space.doses(values, DOSES), STRENGTHS, space.strengths(values))
 
-    def _beside(self, found: Side, others: Mapping[str, str], name: str) -> StudyResult | None:
+    def _beside(
+        self, found: Side, others: Mapping[str, str], name: str, strengths: Mapping[str, float] | None = None
+    ) -> StudyResult | None:
         if not others:
             return None
+        chosen = found.searched.space.called.chosen
         texts = {other: found.with_epochs(text) for other, text in others.items()}
-        return self._run(self._recipes(found, {CHOSEN: found.recipe, **texts}), CHOSEN, name)
+        return self._run(self._recipes(found, {chosen: found.recipe, **texts}), chosen, name, strengths)
 
     def _recipes(self, side: Side, texts: Mapping[str, str]) -> dict[str, Recipe]:
         """Recipes under other names than their texts; some may have one text."""
@@ -69,7 +74,9 @@ class Ending:
         made = dict(zip(unique, side.searched.space.recipes(unique, self.setting), strict=True))
         return {name: replace(made[text], name=name) for name, text in texts.items()}
 
-    def _run(self, recipes: Mapping[str, Recipe], against: str, name: str) -> StudyResult:
+    def _run(
+        self, recipes: Mapping[str, Recipe], against: str, name: str, strengths: Mapping[str, float] | None = None
+    ) -> StudyResult:
         setting = self.setting
         study = Study(
             recipes,
@@ -78,10 +85,12 @@ class Ending:
             epochs=setting.epochs,
             batch_size=setting.batch_size,
             baseline=against,
+            network=setting.network,
             metric=setting.objective.metric,
             smallest_effect=self.smallest_effect,
             folder=self.folder and self.folder / name,
             weights="best",
+            strengths=strengths,
         )
         return study.run(listener=self.listener)
 

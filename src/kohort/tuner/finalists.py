@@ -8,6 +8,7 @@ import numpy as np
 
 from kohort.cohort.predict import predict
 from kohort.recipes.recipe import Recipe
+from kohort.run import Run
 from kohort.store.journal import Tried
 from kohort.training import Cohort
 from kohort.tuner.objective import best_epoch
@@ -69,7 +70,7 @@ class Final:
         return self.finalists[0]
 
 
-def final_of(setting: Setting, searched: Searched, *, finalists: int = 8, seeds: int = 4) -> Final:
+def final_of(setting: Setting, searched: Searched, *, finalists: int, seeds: int = 4) -> Final:
     """Trains the best of a search under more seeds, and ranks them by these alone.
 
     The search's own seed does not count: among many candidates the best owes part of its score to it. What is off is
@@ -114,7 +115,12 @@ def _finalist(tried: Tried, curves: np.ndarray, planned: bool) -> Finalist:
 
 
 def _predict(
-    setting: Setting, seeds: Sequence[int], found: list[Network], recipes: Sequence[Recipe], cohort: Cohort
+    setting: Setting,
+    seeds: Sequence[int],
+    found: list[Network],
+    recipes: Sequence[Recipe],
+    cohort: Cohort,
+    runs: Sequence[Run],
 ) -> None:
     """What the networks of a cohort predict."""
     material = setting.material

@@ -1,6 +1,6 @@
 """What a search came to."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,21 @@ import numpy as np
 
 from kohort.errors import DataError
 from kohort.notebook import list_html
+from kohort.recipes.compose import Built
+from kohort.recipes.recipe import Recipe
+from kohort.report.document import Document
+from kohort.report.files import write_report
 from kohort.report.sentences import verdict_sentences
 from kohort.run import Evaluation, Run
 from kohort.statistics.comparison import RecipeSummary
 from kohort.statistics.intervals import Interval, mean_interval
 from kohort.statistics.verdict import Verdict
 from kohort.study import StudyResult
-from kohort.tuner.ending import CHOSEN, PLAIN
 from kohort.tuner.ensemble import Greedy
 from kohort.tuner.setting import Setting
 from kohort.tuner.side import Side
+from kohort.tuner.space import Called
+from kohort.tuner.told import promise_in_words, search_of, too_few_in_words, tried_in_words
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class TuneResult:
         doses: The recipe beside itself with other strengths, one at a time; None likewise.
         ensemble: How much each of the finalists' networks counts in the greedy ensemble.
         ensemble_test: How that does on the test rows.
-        seconds: Wall-clock seconds for everything.
+        seconds: Wall-clock seconds of this process for everything; what a folder holds took others.
     """
 
     setting: Setting = field(repr=False)
@@ -54,9 +59,14 @@ class TuneResult:
         return self.found.recipe
 
     @property
+    def called(self) -> Called:
+        """What reports call the chosen recipe and what it is compared with: `result.called.chosen`, `.beside`."""
+        return self.found.searched.space.called
+
+    @property
     def verdict(self) -> Verdict:
         """What is to be said of it against the plain network."""
-        verdict = self._summary(CHOSEN).verdict
+        verdict = self._summary(self.called.chosen).verdict
         if verdict is None:
             raise DataError("the recipe must have trained under every seed for a verdict. Look at final.failures.")
         return verdict
@@ -65,43 +75,79 @@ class TuneResult:
         return next(own for own in self.final.comparison.recipes if own.recipe == name)
 
     @cached_property
-    def optimism(self) -> Interval | None:
+    def optimism(self) -> Interval:
         """What the search promises above what the recipe does on test rows, the mean over seeds with its interval.
 
         The promise is the best validation score among all candidates, which owes part of its height to luck. Of a
-        regression it is in units of the target; None where a metric of centred and scaled targets has none.
+        regression it is in units of the target.
         """
-        objective, learnt = self.setting.objective, self.setting.material.targets[0]
-        factor = 1.0 if self.setting.dataset.classes else learnt.factor(objective.metric)
-        if factor is None:
-            return None
-        promised = max(own.score for own in self.found.searched.tried if own.finished)
-        sign = 1.0 if objective.greater_is_better else -1.0
-        return mean_interval(factor * promised - sign * np.array(self._summary(CHOSEN).test))
+        promised = self.setting.in_units(max(own.score for own in self.found.searched.tried if own.finished))
+        sign = 1.0 if self.setting.objective.greater_is_better else -1.0
+        return mean_interval(sign * (promised - np.array(self._summary(self.called.chosen).test)))
 
-    def code(self) -> str:
-        """A Python script that builds and trains the recipe's network with Keras alone; of a builder its values."""
-        return self.found.searched.space.code(self.recipe, self.setting)
+    def code(self, recipe: str | None = None) -> str:
+        """A Python script that builds and trains a recipe's network with Keras alone; of a builder its values.
 
-    def best(self) -> Run:
-        """The run of the recipe that does best on its own validation rows, of the final comparison."""
-        runs = [run for (name, _), run in self.final.runs.items() if name == CHOSEN]
+        Args:
+            recipe: `called.chosen`, the default, or `called.beside`.
+
+        Raises:
+            DataError: It is neither.
+        """
+        return self.found.searched.space.code(self._recipe(recipe), self.setting)
+
+    def best(self, recipe: str | None = None) -> Run:
+        """The run of a recipe that does best on its own validation rows, of the final comparison.
+
+        Args:
+            recipe: `called.chosen`, the default, or `called.beside`.
+
+        Raises:
+            DataError: It is neither.
+        """
+        own = self._recipe(recipe).name
+        runs = [run for (name, _), run in self.final.runs.items() if name == own]
         sign = 1.0 if self.setting.objective.greater_is_better else -1.0
         return max(runs, key=lambda run: sign * run.history[self._logged(run)][-1])
+
+    def _recipe(self, name: str | None) -> Recipe:
+        known = {own.name: own for own in self.final.recipes}
+        if (name or self.called.chosen) not in known:
+            raise DataError(f"the recipe must be one of {', '.join(map(repr, known))}. Got {name!r}.")
+        return known[name or self.called.chosen]
 
     def _logged(self, run: Run) -> str:
         names = (f"val_{self.setting.objective.metric}", self.setting.objective.log)
         return next(name for name in names if name in run.history)
 
-    def model(self) -> Any:
-        """The network of that run, a trained `keras.Model`."""
-        return self.best().model()
-
-    def report(self, folder: str | Path) -> list[Path]:
-        """Writes the reports of the final comparison, of ingredients and strengths, and the recipe as code.
+    def model(self, recipe: str | None = None) -> Any:
+        """The network of that run, a trained `keras.Model`.
 
         Args:
-            folder: Where: `report.html`, `ingredients.html`, `doses.html`, `recipe.py`.
+            recipe: As `best` takes it.
+        """
+        return self.best(recipe).model()
+
+    def document(self, command: str = "") -> Document:
+        """What the report of the final comparison says, the search that it ends included, as records.
+
+        Args:
+            command: The command that makes it again, where there is one.
+        """
+        units = self.final.comparison.units
+        told = (*self._passed_by, promise_in_words(self.optimism, units), self._of_the_ensemble)
+        return replace(
+            self.final.document(command), search=search_of(self.setting, self.found, self.plain, units, told)
+        )
+
+    def report(self, folder: str | Path, command: str = "") -> list[Path]:
+        """Writes the reports of the final comparison, of ingredients and strengths, and the recipes as code.
+
+        Args:
+            folder: Where: `report.html`, `ingredients.html`, `doses.html`; `recipe.py`, which trains the network of
+                `best()` again with Keras alone, on the rows in `recipe.npz`; and `plain.py` with `plain.npz` likewise.
+                Of a builder these hold its values.
+            command: The command that makes it again, where there is one.
 
         Returns:
             The files.
@@ -112,45 +158,68 @@ class TuneResult:
         place = Path(folder)
         try:
             place.mkdir(parents=True, exist_ok=True)
-            (place / "recipe.py").write_text(self.code(), "utf-8")
         except OSError as error:
             raise DataError(f"{place}: cannot be written: {error}. Name another folder.") from error
-        files = [self.final.report(place / "report.html")]
+        files = [write_report(self.document(command), place / "report.html")]
         for name, study in (("ingredients", self.ingredients), ("doses", self.doses)):
             if study is not None:
                 files.append(study.report(place / f"{name}.html"))
-        return [*files, place / "recipe.py"]
+        for name, recipe in (("recipe", self.called.chosen), ("plain", self.called.beside)):
+            files.append(self._write_code(recipe, place / f"{name}.py"))
+        return files
+
+    def _write_code(self, recipe: str, path: Path) -> Path:
+        seed = self.best(recipe).seed
+        if isinstance(self._recipe(recipe).build, Built) and seed is not None:
+            return self.final.export(recipe, seed, path)
+        try:
+            path.write_text(self.code(recipe), "utf-8")
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written: {error}. Name another folder.") from error
+        return path
+
+    @property
+    def _of_the_ensemble(self) -> str:
+        networks, units = np.count_nonzero(self.ensemble.weights), self.final.comparison.units
+        return (
+            f"A greedy ensemble of {networks} of the finalists' networks, chosen on the validation rows: "
+            f"{units.said(self.ensemble_test.score)} on the test rows."
+        )
+
+    @property
+    def _passed_by(self) -> tuple[str, ...]:
+        return tuple(
+            f"{recipe}, among the best of the search, was passed by under fresh seeds: {why}."
+            for recipe, why in self.found.final.left_out.items()
+        )
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What came of it, in sentences."""
-        found, plain, units = self.found.searched, self.plain.searched, self.final.comparison.units
-        alone, beside = (self._summary(name).test_mean.mean for name in (CHOSEN, PLAIN))
-        networks = np.count_nonzero(self.ensemble.weights)
+        called, found, plain, units = self.called, self.found.searched, self.plain.searched, self.final.comparison.units
+        alone, beside = (self._summary(name).test_mean.mean for name in (called.chosen, called.beside))
         told = [
-            f"Recipe: {self.recipe}",
-            f"Plain network: {self.plain.recipe}",
-            f"On {self.final.comparison.test_rows} test rows: {units.said(alone)}, the plain network "
-            f"{units.said(beside)}, a greedy ensemble of {networks} of the search's networks "
-            f"{units.said(self.ensemble_test.score)}.",
+            f"{called.what}: {self.recipe}",
+            f"{called.other}: {self.plain.recipe}",
+            f"On {self.final.comparison.test_rows} test rows: {units.said(alone)}, the {called.other.lower()} "
+            f"{units.said(beside)}.",
+            self._of_the_ensemble,
             *verdict_sentences(self.final.comparison),
         ]
-        verdict = self._summary(CHOSEN).verdict
+        verdict = self._summary(called.chosen).verdict
         if verdict is not None and verdict.kind == "hurts":
-            told.append("The plain network is the better one here.")
-        for recipe, why in self.found.final.left_out.items():
-            told.append(f"{recipe}, among the best of the search, was passed by under fresh seeds: {why}.")
+            told.append(f"Better here: the {called.other.lower()}.")
+        told += self._passed_by
         if self.ingredients is not None:
             told += ["Its ingredients, each left out:", *verdict_sentences(self.ingredients.comparison)]
-        if self.optimism is not None:
-            told.append(
-                "What the best validation score of the search promised above the recipe's score on test rows: "
-                f"{units.span(self.optimism)}{units.unit_of_change}."
-            )
+        told.append(promise_in_words(self.optimism, units))
+        told += [own for own in (too_few_in_words(found),) if own]
+        before = len(found.tried) + len(plain.tried) - found.new - plain.new
         return (
             *told,
-            f"Tried {len(found.tried)} candidates of {len(found.structures)} structures, and {len(plain.tried)} of the "
-            f"plain network; {self.seconds:.0f} s in all.",
+            f"{called.what}: {tried_in_words(found)}.",
+            f"{called.other}: {tried_in_words(plain)}.",
+            f"{self.seconds:.0f} s in all{', besides what the folder held already' if before else ''}.",
         )
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,12 @@ class Setting:
         """What networks are for."""
         return problem_of(self.dataset, self.batch_size, self.epochs, self.material.splits[0])
 
+    def in_units(self, score: float) -> float:
+        """A candidate's score as the metric has it, of a regression in units of the target."""
+        factor = 1.0 if self.dataset.classes else self.material.targets[0].factor(self.objective.metric)
+        assert factor is not None  # a search goes by no metric of which that cannot be said
+        return factor * self.objective.in_units(score)
+
     def train(
         self,
         recipes: Sequence[Recipe],
@@ -69,7 +75,7 @@ class Setting:
         spanning: Sequence[Recipe] = (),
         capacity: int = 0,
         failed: Callable[[str, str], None] | None = None,
-        ended: Callable[[Sequence[Recipe], Cohort], None] | None = None,
+        ended: Callable[[Sequence[Recipe], Cohort, Sequence[Run]], None] | None = None,
     ) -> dict[tuple[str, int], Run]:
         """Trains recipes under some seeds of weights and orders, all on the same rows.
 
@@ -80,7 +86,7 @@ class Setting:
             spanning: Recipes that differ in all strengths; a program is made as if they were there.
             capacity: For how many runs a program is made at least.
             failed: Told of recipes that could not be trained, and why.
-            ended: Told of each cohort that has ended, with the recipes that it speaks of.
+            ended: Told of each cohort that has ended, with the recipes that it speaks of, and of its runs.
 
         Returns:
             (recipe's name, seed) -> run.
@@ -95,7 +101,7 @@ class Setting:
             request = replace(request, alongside=beside)
             if failed is not None:
                 request = replace(request, failed=lambda kind, name, seed, why: failed(name, f"{kind}: {why}"))
-            heard = None if ended is None else lambda cohort, runs, own=own: ended(own, cohort)
+            heard = None if ended is None else partial(ended, own)
             fitted = fit_members(own, seeds, request, self.listener, ended=heard)
             found |= {(run.recipe, run.seed): run for run in fitted.runs if run.seed is not None}
         return found

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from kohort.tuner.finalists import Final
 from kohort.tuner.search import Searched
 
+FINALISTS = 8
+"""Candidates that train again under fresh seeds: a choice among more would be one among the search's luck again."""
+
 
 @dataclass(frozen=True)
 class Side:

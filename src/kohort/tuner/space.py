@@ -51,12 +51,34 @@ class Trial(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Called:
+    """What reports call what a search chose, and what it is compared with.
+
+    Attributes:
+        chosen: The name of the chosen recipe in comparisons.
+        beside: The name of the other.
+        what: What is chosen, as a heading.
+        other: What it is compared with, as a heading.
+    """
+
+    chosen: str
+    beside: str
+    what: str
+    other: str
+
+
 class Searchable(Protocol):
     """What a search needs of a space."""
 
     @property
     def name(self) -> str:
         """What it is called."""
+        ...
+
+    @property
+    def called(self) -> Called:
+        """What reports call what is chosen from it."""
         ...
 
     def structures(self, count: int, seed: int) -> tuple[str, ...]:
@@ -87,6 +109,10 @@ class Searchable(Protocol):
         """The chosen recipe without each of its techniques."""
         ...
 
+    def strengths(self, values: Values) -> dict[str, float]:
+        """The chosen strengths: name -> strength."""
+        ...
+
     def doses(self, values: Values, factors: Sequence[float]) -> dict[str, str]:
         """The chosen recipe with other strengths, one at a time."""
         ...
@@ -95,7 +121,7 @@ class Searchable(Protocol):
         """Whether training is planned for all epochs, so that it cannot end before."""
         ...
 
-    def code(self, text: str, setting: Setting) -> str:
+    def code(self, recipe: Recipe, setting: Setting) -> str:
         """A recipe as Python code."""
         ...
 
@@ -168,6 +194,12 @@ class Space:
                     "its validation curve."
                 )
 
+    @property
+    def called(self) -> Called:
+        """What reports call what is chosen from it."""
+        chosen = self.name if self.name == "cocktail" else "recipe, tuned"
+        return Called(chosen, "plain, tuned", "Recipe", "Plain network")
+
     def structures(self, count: int, seed: int) -> tuple[str, ...]:
         """Some of all combinations of options, as recipes without strengths; the plain one is the first.
 
@@ -230,15 +262,17 @@ class Space:
                 found[chosen] = self.recipe({**values, "structure": "+".join(parts)})
         return {technique: text for technique, text in found.items() if text != whole}
 
+    def strengths(self, values: Values) -> dict[str, float]:
+        """The strengths that are on, of those that there is a choice of: `"dropout rate"` -> strength."""
+        return {own.name: values[own.name] for own in self.knobs if values[own.name] is not None and own.low < own.high}
+
     def doses(self, values: Values, factors: Sequence[float]) -> dict[str, str]:
         """The chosen recipe with one strength changed, for each that is on: `"dropout rate 0.2"` -> recipe."""
         found: dict[str, str] = {}
-        for knob in self.knobs:
-            value = values[knob.name]
-            if value is None or knob.low == knob.high:
-                continue
+        chosen = self.strengths(values)
+        for knob in (own for own in self.knobs if own.name in chosen):
             domain = technique_named(knob.technique).parameter(knob.parameter).domain
-            for own in (float(f"{factor * value:.3g}") for factor in factors):
+            for own in (float(f"{factor * chosen[knob.name]:.3g}") for factor in factors):
                 if own in domain:
                     found[f"{knob.name} {own:g}"] = self.recipe({**values, knob.name: own})
         return found
@@ -253,10 +287,9 @@ class Space:
         schedules = {own.name for own in techniques if own.group == "schedule"} - {"constant"}
         return bool(schedules) or any(own.name in AT_THE_END for own in techniques)
 
-    def code(self, text: str, setting: Setting) -> str:
+    def code(self, recipe: Recipe, setting: Setting) -> str:
         """A recipe as a script that runs with Keras alone."""
-        (built,) = recipes_for([text], setting.problem, setting.network)
-        return as_code(built, batch_size=setting.batch_size)
+        return as_code(recipe, batch_size=setting.batch_size)
 
     def _is_out(self, knob: Knob, values: Values) -> bool:
         """Whether a knob's technique is left out: the one that says how strong it is is off."""

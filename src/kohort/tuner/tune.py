@@ -27,7 +27,7 @@ from kohort.tuner.objective import objective_of
 from kohort.tuner.result import TuneResult
 from kohort.tuner.search import Budget, Searched, search
 from kohort.tuner.setting import Setting
-from kohort.tuner.side import Side
+from kohort.tuner.side import FINALISTS, Side
 from kohort.tuner.space import Searchable
 from kohort.tuner.written import written_space
 
@@ -74,8 +74,9 @@ def tune(
         space: What is chosen from: `"cocktail"`; a text such as `"batchnorm|none + dropout=0.1..0.6? + adamw"` (see
             `kohort.tuner.written`); a `Space`; or a function `build(hp)` that returns a compiled model, as KerasTuner
             has it, which is compared with itself at its defaults.
-        minutes: When the search ends, in minutes of wall-clock time; None: only `candidates` says so. The search for
-            the plain network may take as long again, the final comparison comes after them.
+        minutes: When the search ends, in minutes of wall-clock time, those of earlier processes included where it goes
+            on in a folder; None: only `candidates` says so. The search for the plain network may take as long again,
+            the final comparison comes after them.
         candidates: When the search ends, in candidates.
         run_epochs: When the search ends, in epochs that all candidates train together.
         epochs: The most passes over the training rows of a candidate. 54 has rungs at 6 and 18.
@@ -131,11 +132,11 @@ def tune(
         asked = dict(zip(SIDES, ((looked, study), (plain_space, None)), strict=True))
         sides: dict[str, Side] = {}
         for name, (own, choose) in asked.items():
-            identity = _identity(setting, own, structures, halving)
+            identity = _identity(setting, own, structures, halving, choose)
             journal = Journal(None if place is None else journal_of(place, name), identity)
             budget = Budget(candidates=1) if own is defaults else Budget(minutes, candidates, run_epochs)
             ended = search(setting, own, budget, structures=structures, halving=halving, study=choose, journal=journal)
-            sides[name] = Side(ended, final_of(setting, ended), epochs)
+            sides[name] = Side(ended, final_of(setting, ended, finalists=FINALISTS), epochs)
             if not sides[name].final.finalists:
                 raise DataError(_nothing(ended, sides[name].final.left_out))
         found, plain = (sides[name] for name in SIDES)
@@ -174,7 +175,9 @@ def _space(asked: str | Searchable | Callable[[Any], Any], setting: Setting, ima
     return baseline(images=images, balanced=setting.objective.balanced) if asked == "baseline" else written_space(asked)
 
 
-def _identity(setting: Setting, space: Searchable, structures: int, halving: bool) -> Mapping[str, Any]:
+def _identity(
+    setting: Setting, space: Searchable, structures: int, halving: bool, study: optuna.Study | None
+) -> Mapping[str, Any]:
     """What decides the numbers of a search."""
     return {
         "dataset": setting.dataset.name,
@@ -182,11 +185,13 @@ def _identity(setting: Setting, space: Searchable, structures: int, halving: boo
         "space": repr(space),
         "structures": structures,
         "halving": halving,
+        "chosen by": "Kohort" if study is None else f"a study of Optuna, {type(study.sampler).__name__}",
         "seed": setting.seed,
         "epochs": setting.epochs,
         "batch_size": setting.batch_size,
         "metric": setting.objective.metric,
         "greater_is_better": setting.objective.greater_is_better,
+        "unit_of_scores": abs(setting.in_units(1.0)),
         "network": setting.network if isinstance(setting.network, str) else code_of(setting.network),
         **{package: metadata.version(package) for package in ("kohort", "keras", "jax", "numpy", "optuna")},
     }

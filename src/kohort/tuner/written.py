@@ -54,7 +54,12 @@ def _ranges(part: str, may_be_off: bool, text: str) -> list[Knob]:
             bounds = float(low), float(high if dots else low)
         except ValueError:
             raise RecipeError(f"space {text!r}: a range must be two numbers, low..high. Got {values!r}.") from None
-        if not (bounds[0] in own.domain and bounds[1] in own.domain and bounds[0] <= bounds[1]):
+        if bounds[0] > bounds[1]:
+            raise RecipeError(
+                f"space {text!r}: the range of {parameter!r} of {name!r} must go from its lower end to its upper one. "
+                f"Got {values!r}. Write {high}..{low}."
+            )
+        if not (bounds[0] in own.domain and bounds[1] in own.domain):
             raise RecipeError(
                 f"space {text!r}: {parameter!r} of {name!r} must be a range of a {own.domain}. Got {values!r}."
             )
