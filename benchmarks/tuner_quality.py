@@ -39,7 +39,7 @@ import kohort
 from benchmarks.table_peers import PEERS, Fit
 from benchmarks.tuner_quality_table import RESULTS, SETS
 from kohort.data import Dataset, Split
-from kohort.tuner.tune import SEARCH_SEED
+from kohort.tuner.setting import SEARCH_SEED
 
 METRIC = "balanced_accuracy"
 TUNED = ", tuned"

@@ -36,9 +36,8 @@ from kohort.data import Dataset
 from kohort.tuner.cocktail import cocktail
 from kohort.tuner.objective import objective_of
 from kohort.tuner.search import Budget, Searched, search
-from kohort.tuner.setting import Setting
+from kohort.tuner.setting import SEARCH_SEED, Setting
 from kohort.tuner.space import Space
-from kohort.tuner.tune import SEARCH_SEED
 from tests.compilations import Compilations
 
 ROOT = Path(__file__).parents[1]

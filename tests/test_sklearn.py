@@ -402,9 +402,9 @@ def test_a_search_chooses_the_recipe(wine: tuple) -> None:
     search, scores = estimator.search_, estimator.validation_scores_
     assert search is not None
     assert estimator.result_ is search.final
-    better = search.plain if scores["plain, tuned"] >= scores["cocktail"] else search.found
+    better = search.plain if scores["plain (tuned)"] >= scores[search.called.chosen] else search.found
     assert estimator.recipe_ == better.recipe
-    assert scores["cocktail"] == pytest.approx(search.found.final.chosen.score)
+    assert scores[search.called.chosen] == pytest.approx(search.found.final.chosen.score)
     again = pickle.loads(pickle.dumps(estimator))
     assert again.search_ is None
     np.testing.assert_array_equal(again.predict(x), estimator.predict(x))

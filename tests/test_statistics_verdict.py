@@ -152,7 +152,8 @@ ERRORS = {"metric": "mse", "in_points": False, "greater_is_better": False, "smal
         ),
         (
             replace(OPEN, interval=Interval(-12.0, -1_400.0, 1_376.0, 20), settlement=Settlement(3, None), **ERRORS),
-            "l1 0.001: not enough evidence (improvement in mse −12, −1,400 to 1,376); about 3 more seeds could settle this",
+            "l1 0.001: not enough evidence (improvement in mse −12, −1,400 to 1,376); "
+            "about 3 more seeds could settle this",
         ),
         (
             replace(SAID, interval=Interval(0.00061, 0.00052, 0.0007, 20), smallest_effect=0.5),

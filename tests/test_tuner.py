@@ -462,10 +462,10 @@ def test_the_end_of_a_search_is_judged_on_rows_and_seeds_that_it_has_not_seen(tm
         rows(), space=SMALL, candidates=32, minutes=None, epochs=9, structures=2, seeds=6, verbose=0, folder=tmp_path
     )
     judged = result.final
-    assert judged.plan.recipes == ("plain, tuned", "recipe, tuned")
+    assert judged.plan.recipes == ("plain (tuned)", "recipe (tuned)")
     assert judged.plan.seeds == tuple(range(6))
     tests = {key: run.test for key, run in judged.runs.items() if run.test is not None}
-    test = set(tests["recipe, tuned", 0].rows)
+    test = set(tests["recipe (tuned)", 0].rows)
     searched = result.setting.material.splits[0]
     assert not test & ({*searched.train} | {*searched.validation})
     assert result.verdict.kind in ("helps", "hurts", "no difference that matters", "not enough evidence")
@@ -473,33 +473,33 @@ def test_the_end_of_a_search_is_judged_on_rows_and_seeds_that_it_has_not_seen(tm
     promised = max(own.score for own in result.found.searched.tried if own.finished)
     scores = [own.score for (name, _), own in tests.items() if name == result.called.chosen]
     assert result.optimism.mean == pytest.approx(promised - np.mean(scores))
-    assert (result.best().recipe, result.best("plain, tuned").recipe) == ("recipe, tuned", "plain, tuned")
+    assert (result.best().recipe, result.best("plain (tuned)").recipe) == ("recipe (tuned)", "plain (tuned)")
     assert result.model().count_params() > 0
-    assert result.model("plain, tuned").count_params() > 0
-    with pytest.raises(DataError, match="must be one of 'plain, tuned', 'recipe, tuned'. Got 'plain'"):
+    assert result.model("plain (tuned)").count_params() > 0
+    with pytest.raises(DataError, match=r"must be one of 'plain \(tuned\)', 'recipe \(tuned\)'\. Got 'plain'"):
         result.model("plain")
     assert result.ensemble.weights.sum() == pytest.approx(1.0)
     assert 0.3 < result.ensemble_test.score <= 1.0
     assert set(result.ensemble_test.rows) == test
     if result.ingredients is not None:
-        assert result.ingredients.plan.baseline == "recipe, tuned"
+        assert result.ingredients.plan.baseline == "recipe (tuned)"
         assert all(name.startswith("without ") for name in result.ingredients.plan.recipes[1:])
     how = judged.facts()
     assert how["network"] != "the user's own builders"
-    assert f"recipe, tuned: {judged.plan.texts['recipe, tuned']}" in how["recipes"]
-    assert f"recipe, tuned: {judged.recipes[1].own_training}" in how["training"]
+    assert f"recipe (tuned): {result.recipe}" in how["recipes"]
+    assert f"recipe (tuned): {judged.recipes[1].own_training}" in how["training"]
     assert "batch size " in judged.recipes[1].own_training  # a structure of this space decides it
     files = result.report(tmp_path / "out", "kohort tune made")
     assert [path.name for path in files if path.suffix == ".py"] == ["recipe.py", "plain.py"]
     assert all(path.stat().st_size > 500 for path in files)
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "Searched in: small, until 32 candidates were tried; seed 10000." in page
+    assert "Searched in: small, until 32 candidates were tried; seed 0." in page
     assert "promised above the recipe" in page
     assert "A greedy ensemble of " in page
     assert "<code>kohort tune made</code>" in page
     table = result.document().search
     assert table is not None
-    assert table.rows[0][0] == result.found.final.chosen.tried.recipe
+    assert table.rows[0][0].replace(" + ", "+") == result.found.final.chosen.tried.recipe
     assert len(table.rows) == len(result.found.final.finalists)
     assert "Recipe: " in str(result)
     assert "<li>" in result._repr_html_()
@@ -576,7 +576,7 @@ def test_a_search_that_was_too_short_says_so() -> None:
     own = Searched(SMALL, Budget(candidates=32), ("",), (tried(0), *(replace(tried(1), finished=False),) * 31), 2.0, 32)
     assert too_few_in_words(own).startswith("Only 1 of 32 candidates trained to the end")
     assert too_few_in_words(replace(own, tried=(tried(0),) * 2)) == ""
-    assert tried_in_words(own) == "32 candidates, 1 trained to the end, 31 left early in 2 s, 960 a minute"
+    assert tried_in_words(own) == "32 candidates, 1 trained to the end, 31 left early; 2 s, 960 candidates a minute"
 
 
 def test_a_space_of_another_kind_is_refused() -> None:
@@ -623,7 +623,7 @@ def test_a_function_of_hyper_parameters_is_a_space_and_is_compared_with_its_defa
     assert json.loads(result.plain.recipe) == {"layers": 1, "units": 8, "drop": False, "learning_rate": 0.01}
     assert json.loads(result.recipe) in [dict(own) for own in values]
     assert result.code().startswith("# build(hp) with these values of hp:\nvalues = {'layers'")
-    assert result.code("build, defaults") != result.code("build, tuned") == result.code()
+    assert result.code("build (defaults)") != result.code("build (tuned)") == result.code()
     assert result.sentences[0] == f"Values: {result.recipe}"
     assert ", the defaults " in result.sentences[2]
     assert result.model().count_params() > 0
@@ -706,8 +706,8 @@ def test_the_command_searches_a_file_and_writes_reports(tmp_path: Path) -> None:
     best = json.loads(run("show", folder, "--json"))["best"]
     scores = [own["validation"] for own in told["found"]["tried"] if own["finished"]]
     assert best[0]["validation accuracy"] == pytest.approx(max(scores))
-    assert "recipe, tuned" in run("report", folder, "--report", str(tmp_path / "again.html"))
-    network = ["export", folder, str(tmp_path / "own.py"), "--recipe", "recipe, tuned", "--seed", "0"]
+    assert "recipe (tuned)" in run("report", folder, "--report", str(tmp_path / "again.html"))
+    network = ["export", folder, str(tmp_path / "own.py"), "--recipe", "recipe (tuned)", "--seed", "0"]
     run(*network, "--data", str(tmp_path / "made.csv"), "--target", "y", "--task", "classification")
     assert "0.0 MiB removed" in run("gc", folder)
     (Path(folder) / "mine.txt").write_text("stays")

@@ -1,5 +1,6 @@
 """What `kohort export`, `card` and `track` take from a study in a folder."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def export_network(
     text = study.identity.facts.get("texts", {}).get(run.recipe)  # what a recipe is that has a name of its own
     own = Study([text or run.recipe], dataset, **options)
     if text is not None:
-        own = Study({run.recipe: own.recipes[0]}, dataset, **options)
+        own = Study({run.recipe: replace(own.recipes[0], text=text)}, dataset, **options)
     differences = [
         told for told in own.identity.differences(study.identity) if told.split()[0] not in NOT_OF_THE_WEIGHTS
     ]

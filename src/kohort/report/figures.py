@@ -146,6 +146,9 @@ def _dose_response(document: Document, own: Strengths, number: int) -> Figure:
         (f"{value:g}", units.within(s.test_mean), "yes" if value in own.candidates else "no")
         for value, s in zip(own.values, own.recipes, strict=True)
     )
+    baseline = document.comparison.baseline
+    at = next((value for value, s in zip(own.values, own.recipes, strict=True) if s.recipe == baseline), None)
+    beside = "dashed, the baseline" if at is None else f"{at:g} is the baseline, {baseline}"
     if len(own.candidates) == 1:
         candidates = "no other strength that was tried may be the best"
     else:
@@ -153,7 +156,7 @@ def _dose_response(document: Document, own: Strengths, number: int) -> Figure:
     return Figure(
         f"dose-response-{number + 1}" if number else "dose-response",
         f"How strong: {own.technique}",
-        f"The mean test {units.name} by strength, with its 95 % interval over seeds; dashed, the baseline. "
+        f"The mean test {units.name} by strength, with its 95 % interval over seeds; {beside}. "
         f"{own.best:g} does best; by the intervals of all recipes together {candidates}.",
         f"Test {units.name} by strength. {_together(heads, numbers)}.",
         lambda: dose.dose_response(document, own),

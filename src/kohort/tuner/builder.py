@@ -137,7 +137,7 @@ class BuilderSpace:
     @property
     def called(self) -> Called:
         """What reports call what is chosen from it."""
-        return Called(f"{self.name}, tuned", f"{self.name}, defaults", "Values", "Defaults")
+        return Called(f"{self.name} (tuned)", f"{self.name} (defaults)", "Values", "Defaults")
 
     def __repr__(self) -> str:
         return f"{self.name} {code_of(self.build)}{' with its defaults' if self.defaults else ''}"

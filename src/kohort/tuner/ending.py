@@ -72,7 +72,7 @@ class Ending:
         """Recipes under other names than their texts; some may have one text."""
         unique = list(dict.fromkeys(texts.values()))
         made = dict(zip(unique, side.searched.space.recipes(unique, self.setting), strict=True))
-        return {name: replace(made[text], name=name) for name, text in texts.items()}
+        return {name: replace(made[text], name=name, text=text) for name, text in texts.items()}
 
     def _run(
         self, recipes: Mapping[str, Recipe], against: str, name: str, strengths: Mapping[str, float] | None = None

@@ -217,8 +217,8 @@ class TuneResult:
         before = len(found.tried) + len(plain.tried) - found.new - plain.new
         return (
             *told,
-            f"{called.what}: {tried_in_words(found)}.",
-            f"{called.other}: {tried_in_words(plain)}.",
+            f"Tried for the {called.what.lower()}: {tried_in_words(found)}.",
+            f"Tried for the {called.other.lower()}: {tried_in_words(plain)}.",
             f"{self.seconds:.0f} s in all{', besides what the folder held already' if before else ''}.",
         )
 

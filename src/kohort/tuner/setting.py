@@ -21,6 +21,9 @@ from kohort.study.problem import problem_of
 from kohort.training import Cohort, Request, fit_members, trace_alone
 from kohort.tuner.objective import Objective
 
+SEARCH_SEED = 10_000
+"""Added to a search's seed: the seeds of the search and of the final comparison, which count from 0, stay apart."""
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -197,8 +197,8 @@ class Space:
     @property
     def called(self) -> Called:
         """What reports call what is chosen from it."""
-        chosen = self.name if self.name == "cocktail" else "recipe, tuned"
-        return Called(chosen, "plain, tuned", "Recipe", "Plain network")
+        chosen = self.name if self.name == "cocktail" else "recipe (tuned)"
+        return Called(chosen, "plain (tuned)", "Recipe", "Plain network")
 
     def structures(self, count: int, seed: int) -> tuple[str, ...]:
         """Some of all combinations of options, as recipes without strengths; the plain one is the first.

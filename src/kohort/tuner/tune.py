@@ -26,13 +26,10 @@ from kohort.tuner.finalists import final_of
 from kohort.tuner.objective import objective_of
 from kohort.tuner.result import TuneResult
 from kohort.tuner.search import Budget, Searched, search
-from kohort.tuner.setting import Setting
+from kohort.tuner.setting import SEARCH_SEED, Setting
 from kohort.tuner.side import FINALISTS, Side
 from kohort.tuner.space import Searchable
 from kohort.tuner.written import written_space
-
-SEARCH_SEED = 10_000
-"""Added to a search's seed: the seeds of the search and of the final comparison, which count from 0, stay apart."""
 
 IN_USE = "one process may search in a folder. Got another that does. Wait for it, or name another folder."
 
@@ -186,7 +183,7 @@ def _identity(
         "structures": structures,
         "halving": halving,
         "chosen by": "Kohort" if study is None else f"a study of Optuna, {type(study.sampler).__name__}",
-        "seed": setting.seed,
+        "seed": setting.seed - SEARCH_SEED,
         "epochs": setting.epochs,
         "batch_size": setting.batch_size,
         "metric": setting.objective.metric,

@@ -1,8 +1,10 @@
 """Dose and response: the test score by the strength of one technique."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
+import numpy as np
 
 from kohort.report.charts.style import PALETTE, WIDTH, data
 from kohort.report.document import Document
@@ -33,12 +35,12 @@ def dose_response(document: Document, own: Strengths) -> Any:
         }
         for value, summary in zip(own.values, own.recipes, strict=True)
     ]
-    positive = [value for value in own.values if value > 0]
-    wide = len(positive) == len(own.values) and max(positive) / min(positive) >= 20
     axis = alt.X(
         "strength:Q",
         title=own.technique,
-        scale=alt.Scale(type="log") if wide else alt.Scale(zero=False, padding=10),
+        scale=alt.Scale(type="log", nice=False, padding=10)
+        if _by_factors(own.values)
+        else alt.Scale(zero=False, padding=10),
     )
     base = alt.Chart(data(values))
     score = alt.Y("mean:Q", title=f"test {units.heading}", scale=alt.Scale(zero=False))
@@ -73,3 +75,17 @@ def dose_response(document: Document, own: Strengths) -> Any:
         )
         layers += [rule, name]
     return alt.layer(*layers).properties(width=WIDTH, height=240)
+
+
+def _by_factors(values: Sequence[float]) -> bool:
+    """Whether strengths are to be seen by their logarithms: they span much, or lie more evenly so.
+
+    >>> _by_factors([0.1, 0.2, 0.3, 0.4]), _by_factors([0.1, 0.2, 0.4, 0.8]), _by_factors([0.0, 1.0, 100.0])
+    (False, True, False)
+    """
+    if min(values) <= 0.0:
+        return False
+    if max(values) / min(values) >= 20.0:
+        return True
+    linear, logarithmic = (np.diff(own) for own in (values, np.log(values)))
+    return bool(logarithmic.max() / logarithmic.min() < linear.max() / linear.min())
