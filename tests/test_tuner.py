@@ -1,6 +1,7 @@
 """The tuner: spaces, halving, ensembles, the journal, and searches from one end to the other."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ import keras
 import numpy as np
 import optuna
 import pytest
+import typer
 from keras import layers
 from typer.testing import CliRunner
 
 import kohort
 from kohort.cli.app import app
+from kohort.cli.printing import told_if_interrupted
 from kohort.cli.searched import study_in
 from kohort.cohort.kept_programs import forget
 from kohort.data.dataset import Dataset
@@ -21,7 +24,8 @@ from kohort.errors import DataError, RecipeError, StudyError
 from kohort.recipes.grammar import parse
 from kohort.store.journal import Journal, Line, Tried
 from kohort.store.layout import locked
-from kohort.store.searches import journal_of
+from kohort.store.reading import read_study
+from kohort.store.searches import journal_of, read_search
 from kohort.tuner.builder import BuilderSpace, HyperParameters
 from kohort.tuner.cocktail import baseline, cocktail
 from kohort.tuner.ensemble import greedy
@@ -221,6 +225,8 @@ def test_a_space_may_be_written() -> None:
         ("batchnorm=1..2", "takes no strength"),
         ("dropout=0.1..0.5 + earlystopping|none", "must leave out 'earlystopping': after how many epochs"),
         ("dropout=0.1..0.5 + epochs=3|epochs=9", "must leave out 'epochs'"),
+        ("nonsense", "no recipe is called 'nonsense'"),
+        ("depth=1..3 + dropout=0.1..0.2", "must be written as choices.*Write 'depth=1|depth=3'"),
     ],
 )
 def test_a_space_that_cannot_be_is_refused(text: str, error: str) -> None:
@@ -325,6 +331,15 @@ def test_a_journal_is_found_again_without_a_line_that_was_cut_off(tmp_path: Path
         Journal(path, {"seed": 2})
     path.write_text("{]\n" + path.read_text())
     with pytest.raises(StudyError, match="cannot be read"):
+        Journal(path, {"seed": 1})
+
+
+def test_a_journal_that_tried_nothing_is_a_search_and_bars_no_other(tmp_path: Path) -> None:
+    path = journal_of(tmp_path, "space")
+    Journal(path, {"seed": 1})
+    assert read_search(tmp_path).tried == {"space": (), "plain": ()}
+    Journal(path, {"seed": 2}).add(Line(1, 0.5, (tried(0),)))
+    with pytest.raises(StudyError, match="journal of another search: seed differ"):
         Journal(path, {"seed": 1})
 
 
@@ -494,7 +509,10 @@ def test_the_end_of_a_search_is_judged_on_rows_and_seeds_that_it_has_not_seen(tm
     assert all(path.stat().st_size > 500 for path in files)
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Searched in: small, until 32 candidates were tried; seed 0." in page
-    assert "promised above the recipe" in page
+    assert "The best validation score of the search promised " in page
+    again_page = (tmp_path / "out" / "ingredients.html").read_text() if result.ingredients is not None else ""
+    assert not again_page or "in another program" in again_page
+    assert kohort.load_network(tmp_path / "out" / "recipe.keras").count_params() == result.model().count_params()
     assert "A greedy ensemble of " in page
     assert "<code>kohort tune made</code>" in page
     table = result.document().search
@@ -526,6 +544,41 @@ def test_the_written_scripts_train_the_best_networks_again(tmp_path: Path) -> No
         logged = model.history.history["loss"]
         np.testing.assert_allclose(logged, run.history["loss"], rtol=1e-4)
         assert set(model.history.history) == {log for log in run.history if not log.endswith("root_mean_squared_error")}
+
+
+@pytest.mark.slow
+def test_averaged_weights_are_compared_as_they_are_not_as_those_that_were_validated() -> None:
+    slow = Space("slow", {"averaging": ("", "ema=0.999")}, (Knob("adam", "rate", 0.01, 0.02),))
+    own = Setting(rows(), 10_000, 4, 32, ACCURACY)  # 32 steps: the average has hardly left where it began
+    values: list[dict[str, Any]] = [{"structure": structure, "adam rate": 0.01} for structure in ("", "ema=0.999")]
+    both = tuple(
+        Tried(number, 0, own_values, slow.recipe(own_values), (0.9,) * 4, 0.9, 4, True)
+        for number, own_values in enumerate(values)
+    )
+    final = final_of(own, Searched(slow, Budget(candidates=2), ("",), both, 1.0, 2), finalists=2, seeds=2)
+    assert slow.is_planned(values[1])
+    plain, averaged = (next(one for one in final.finalists if one.tried == two) for two in both)
+    at = own.material.splits[0].validation
+    expected = [
+        np.mean(network.validation.argmax(axis=1) == own.dataset.y[at])
+        for network in final.networks
+        if network.recipe == averaged.tried.recipe
+    ]
+    assert averaged.score == pytest.approx(np.mean(expected))
+    assert averaged.curves[:, -1].mean() > averaged.score + 0.05  # what fit logs is of the weights before averaging
+    assert final.chosen is plain
+
+
+@pytest.mark.slow
+def test_more_candidates_may_choose_another_recipe_in_the_same_folder(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"minutes": None, "epochs": 3, "seeds": 6, "structures": 1, "ingredients": False}
+    space = Space("rates", {}, (Knob("sgd", "rate", 1e-4, 1.0),))
+    found = [
+        kohort.tune(rows(), space=space, candidates=count, verbose=0, folder=tmp_path, **options) for count in (1, 32)
+    ]
+    assert found[0].recipe != found[1].recipe
+    assert found[1].final.plan.texts["recipe (tuned)"] == found[1].recipe
+    assert read_study(tmp_path / "final").generations == 2
 
 
 @pytest.mark.slow
@@ -575,6 +628,9 @@ def test_a_regression_is_searched_for_the_smallest_error() -> None:
 def test_a_search_that_was_too_short_says_so() -> None:
     own = Searched(SMALL, Budget(candidates=32), ("",), (tried(0), *(replace(tried(1), finished=False),) * 31), 2.0, 32)
     assert too_few_in_words(own).startswith("Only 1 of 32 candidates trained to the end")
+    early = (replace(tried(2), finished=False, recipe="long", curve=(0.1,) * 3, score=0.1),)
+    early += (replace(tried(3), finished=False, recipe="short", score=0.9), replace(tried(4, -np.inf), finished=False))
+    assert [one.recipe for one in replace(own, tried=(tried(0), *early)).best(8)] == ["none", "long", "short"]
     assert too_few_in_words(replace(own, tried=(tried(0),) * 2)) == ""
     assert tried_in_words(own) == "32 candidates, 1 trained to the end, 31 left early; 2 s, 960 candidates a minute"
 
@@ -626,6 +682,7 @@ def test_a_function_of_hyper_parameters_is_a_space_and_is_compared_with_its_defa
     assert result.code("build (defaults)") != result.code("build (tuned)") == result.code()
     assert result.sentences[0] == f"Values: {result.recipe}"
     assert ", the defaults " in result.sentences[2]
+    assert any(own.startswith("The defaults were not searched for") for own in result.sentences)
     assert result.model().count_params() > 0
     assert result.ingredients is None
 
@@ -659,6 +716,8 @@ def test_a_function_that_does_not_build_is_refused_with_its_values() -> None:
         ({"seeds": 5}, "seeds must be at least 6. Got 5"),
         ({"run_epochs": 0}, "run_epochs must be at least 1. Got 0"),
         ({"structures": 0}, "structures must be at least 1. Got 0"),
+        ({"batch_size": -3}, "batch_size must be at least 1. Got -3"),
+        ({"seed": -1}, "seed must be at least 0. Got -1"),
         ({"metric": "auc"}, "goes by one of"),
         ({"space": "cocktial"}, "no recipe is called 'cocktial'|must leave something"),
     ],
@@ -697,6 +756,9 @@ def test_the_command_searches_a_file_and_writes_reports(tmp_path: Path) -> None:
     script = (tmp_path / "out" / "recipe.py").read_text("utf-8")
     assert "'x0'; 'x1'" in script
     assert "# Classes by number: 0 '0'; 1 '1'." in script
+    assert " on the test rows in the study." in script
+    run("card", folder, str(tmp_path / "card.md"))
+    assert (tmp_path / "card.md").read_text("utf-8").count("# recipe (tuned), seed ") == 1
 
     (line,) = json.loads(run("studies", str(tmp_path / "kept"), "--json"))["searches"]
     assert (line["state"], line["candidates"], line["of the plain network"]) == ("ended", 8, 8)
@@ -725,6 +787,16 @@ def test_a_search_that_is_interrupted_says_how_to_go_on(tmp_path: Path, monkeypa
     assert (found.exit_code, found.stdout) == (130, "")
     assert f"What had ended is kept in {tmp_path / 's'}; typed again, the command goes on." in found.stderr
     assert "Nothing is kept: --study FOLDER keeps" in CliRunner().invoke(app, words).stderr
+
+
+def test_an_interruption_that_a_callback_swallows_comes_again(tmp_path: Path) -> None:
+    class Swallowing:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(typer.Exit), told_if_interrupted(tmp_path):
+        Swallowing()
+        time.sleep(30)
 
 
 def test_a_search_that_has_not_ended_has_no_comparison_to_report(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """How commands tell: tables on standard output, and numbers that JSON can hold."""
 
+import _thread
 import shlex
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +58,15 @@ def told_if_interrupted(folder: Path | None) -> Iterator[None]:
     Args:
         folder: Where it is kept; None: nowhere.
     """
+    usual = sys.unraisablehook
+
+    def swallowed(unraisable: Any) -> None:
+        if unraisable.exc_type is KeyboardInterrupt:  # within a callback of the garbage collector, such as JAX's
+            threading.Timer(0.01, _thread.interrupt_main).start()
+        else:
+            usual(unraisable)
+
+    sys.unraisablehook = swallowed
     try:
         yield
     except KeyboardInterrupt:
@@ -66,6 +77,8 @@ def told_if_interrupted(folder: Path | None) -> Iterator[None]:
         )
         print(f"kohort: interrupted. {kept}", file=sys.stderr)
         raise typer.Exit(130) from None
+    finally:
+        sys.unraisablehook = usual
 
 
 def finite(value: Any) -> Any:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kohort.cli.printing import finite, print_rows
+from kohort.cli.printing import finite
 from kohort.errors import StudyError
 from kohort.statistics.units import Units
 from kohort.store.searches import (
@@ -19,9 +19,6 @@ from kohort.store.searches import (
 
 BEST = 10
 """Candidates that are listed."""
-
-LONGEST = 120
-"""Characters of a space's description."""
 
 
 def searches_in(folder: Path) -> list[dict[str, Any]]:
@@ -52,7 +49,7 @@ def show_search(folder: Path, *, as_json: bool) -> None:
     search = read_search(folder)
     units = Units(str(search.identity.get("metric", "")), "accuracy" in str(search.identity.get("metric", "")))
     rows = [
-        {"recipe": own.recipe, f"validation {units.name}": search.score(own), "epochs": own.epochs}
+        {"recipe": own.recipe, f"validation {units.name}": search.score(own), "best after epochs": own.epochs}
         for own in search.best(SIDES[0], BEST)
     ]
     told = _told(search)
@@ -62,16 +59,16 @@ def show_search(folder: Path, *, as_json: bool) -> None:
     for name, value in told.items():
         print(f"{name}: {value}")
     if rows:
-        print("\nThe best on validation rows so far, which owe part of it to luck:")
-        print_rows(rows)
+        print(f"\nThe best {units.name} on validation rows so far, which owes part of its height to luck:")
+        for own in search.best(SIDES[0], BEST):
+            print(f"{units.said(search.score(own))} after {own.epochs} epochs: {own.recipe}")
 
 
 def _told(search: StoredSearch) -> dict[str, str]:
     identity, (own, beside) = search.identity, SIDES
-    space = str(identity.get("space", ""))
     return {
         "search": f"{identity.get('dataset', '')}, by {identity.get('metric', '')}, seed {identity.get('seed', '')}",
-        "space": space if len(space) <= LONGEST else f"{space[: LONGEST - 1]}…",
+        "space": str(identity.get("called", "")),
         "state": search.state,
         "recipe": f"{outcomes_in_words(search.tried[own])} in {search.seconds(own):.0f} s",
         "plain network": f"{outcomes_in_words(search.tried[beside])} in {search.seconds(beside):.0f} s",

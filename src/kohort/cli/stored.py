@@ -145,7 +145,9 @@ def report(
     from kohort.report.text import table
     from kohort.statistics.comparison import compare
     from kohort.store.reading import read_study
+    from kohort.store.searches import is_search
 
+    search = is_search(folder)
     folder = study_in(folder)
     study = read_study(folder, generation)
     if study.identity.facts.get("most_seeds"):
@@ -169,6 +171,8 @@ def report(
     if missing:
         print(f"{missing} runs are left out: not all recipes have run under their seeds yet.")
     print(f"{len(runs)} runs. Report: {to}")
+    if search:
+        print(f"Of the search itself: kohort show {shlex.quote(str(folder.parent))}")
 
 
 def export(
@@ -228,7 +232,7 @@ def card(
 ) -> None:
     """Write the model card of one of a study's networks: data, recipe, scores, verdict, versions, limits.
 
-    By default of the network that does best on its own validation rows.
+    By default of the network that does best on its own validation rows; of a search, among those of its recipe.
 
     Example: kohort card digits-study card.md --recipe "dropout 0.3" --seed 3
     """
@@ -237,6 +241,7 @@ def card(
     from kohort.exports.card import write_card
     from kohort.run import best_validated
     from kohort.store.reading import read_study
+    from kohort.store.searches import is_search
 
     study = read_study(study_in(folder), generation)
     document = document_of(study)
@@ -246,7 +251,12 @@ def card(
             f"a card compares with the baseline, {baseline!r}, under seeds that all have run. Got none. Run it on."
         )
         raise StudyError(f"{folder}: {ROUNDS if study.identity.facts.get('most_seeds') else nothing}")
-    best = best_validated(study.comparable.values()) if recipe is None and seed is None else None
+    candidates = [
+        run
+        for run in study.comparable.values()
+        if not is_search(folder) or run.recipe != study.identity.facts["baseline"]  # what a search has chosen
+    ]
+    best = best_validated(candidates) if recipe is None and seed is None else None
     own = best or run_of(study, recipe, seed)
     print(f"The card of {own.recipe}, seed {own.seed}: {write_card(document, own, to, chosen=best is not None)}")
 

@@ -119,7 +119,9 @@ def _json(result: Any, files: list[Path]) -> dict[str, Any]:
         """A candidate, its scores as the metric has them."""
         in_units = result.setting.in_units
         scores = {"validation": in_units(own.score), "curve": [in_units(value) for value in own.curve]}
-        return {**{name: value for name, value in asdict(own).items() if name != "score"}, **scores}
+        left_out = ("score", "epochs")
+        told = {name: value for name, value in asdict(own).items() if name not in left_out}
+        return {**told, **scores, "best_epoch": own.epochs, "trained_epochs": len(own.curve)}
 
     def scores(study: Any) -> list[dict[str, Any]]:
         return [] if study is None else [asdict(summary) for summary in study.comparison.recipes]
@@ -130,6 +132,7 @@ def _json(result: Any, files: list[Path]) -> dict[str, Any]:
             "metric": result.setting.objective.metric,
             "recipe": result.recipe,
             "verdict": result.verdict.words(),
+            "test": {own.recipe: own.test_mean.mean for own in result.final.comparison.recipes},
             "found": side(result.found),
             "plain": side(result.plain),
             "final": scores(result.final),

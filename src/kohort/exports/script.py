@@ -1,5 +1,6 @@
 """A run of a study as a script that trains it again with Keras alone, and the rows that it trains on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ MOST_INPUTS = 100
 """Names of inputs or classes that a script tells."""
 
 
-def write_script(recipe: Recipe, seed: int, dataset: Dataset, batch_size: int, path: Path) -> Path:
+def write_script(
+    recipe: Recipe, seed: int, dataset: Dataset, batch_size: int, path: Path, remarks: Sequence[str] = ()
+) -> Path:
     """Writes a script, and beside it an `.npz` file with the rows of a seed as its networks see them.
 
     Run where Keras, JAX and NumPy are installed, and Kohort need not be, the script trains as the run did: the same
@@ -28,6 +31,7 @@ def write_script(recipe: Recipe, seed: int, dataset: Dataset, batch_size: int, p
         dataset: What the study learns.
         batch_size: The study's, which decides how rows are cut.
         path: The script; the rows are written to a file of the same name that ends in `.npz`.
+        remarks: What the script shall say besides what its rows are.
 
     Returns:
         The script.
@@ -41,8 +45,8 @@ def write_script(recipe: Recipe, seed: int, dataset: Dataset, batch_size: int, p
         raise DataError(f"{path}: the script's rows go to {rows.name}, where another file is. Name another script.")
     own = split(dataset, seed, batch_size)
     learnt = dataset.targets(own.train)
-    remarks = (*_of_inputs(dataset), _of_targets(dataset, learnt))
-    text = as_code(recipe, batch_size=batch_size, seed=seed, rows=rows.name, remarks=remarks)
+    told = (*_of_inputs(dataset), _of_targets(dataset, learnt), *remarks)
+    text = as_code(recipe, batch_size=batch_size, seed=seed, rows=rows.name, remarks=told)
     x, y = dataset.inputs(own.train), learnt.values
     parts = {"": own.train, "_validation": own.validation, "_test": own.test}
     arrays: dict[str, Any] = {

@@ -188,7 +188,7 @@ def _curves(document: Document, look: Look) -> Figure:
         "curves",
         "Learning curves",
         f"Mean over {seeds} seeds; the band holds the middle 80 % of them. Training figures are measured during "
-        f"training, with dropout on.{stopped} Runs that were stopped keep their last value.",
+        f"training, with dropout at work where there is any.{stopped} Runs that were stopped keep their last value.",
         f"{units.name} by epoch, mean and band over seeds. {_together(heads, numbers)}.",
         lambda: lines.curves(document, look),
         overlaid=True,
@@ -302,8 +302,8 @@ def _optimism(document: Document) -> Figure:
     return Figure(
         "optimism",
         "What the best validation epoch promises too much",
-        "The best validation epoch of a run, max(val_accuracy) in the textbook's loop, less the same run's score on "
-        "test rows: mean over seeds with its 95 % interval. Right of zero it promises too much.",
+        "The best validation epoch of a run, which the textbook's loop prints, against the same run's score on test "
+        "rows: mean over seeds with its 95 % interval. Right of zero it promises too much.",
         f"Optimism. {_together(heads, numbers)}.",
         lambda: rows.optimism(document),
         heads=heads,

@@ -86,7 +86,7 @@ def cost_sentence(costs: Sequence[Cost], seconds: float | None) -> str:
         seconds: What all of it took; None where only the training is known.
     """
     loop = sum(cost.by_fit for cost in costs)
-    if seconds is None:
+    if seconds is None or seconds < sum(cost.seconds for cost in costs):  # of a study whose runs were there already
         return ""
     took = f"Building, compiling, training and testing took {seconds:.0f} s."
     if math.isnan(loop):

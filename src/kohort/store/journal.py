@@ -78,18 +78,22 @@ class Journal:
     def __init__(self, path: Path | None, identity: Mapping[str, Any]):
         self._path, self._identity = path, json.loads(json.dumps(identity))
         self.lines: list[Line] = []
-        if path is not None and path.is_file():
-            self._read(path)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_file():
+                self._read(path)
+            if not self.lines:  # one that was begun and tried nothing is nobody's
+                path.write_text(json.dumps(self._identity, ensure_ascii=False) + "\n", "utf-8")
 
     def _read(self, path: Path) -> None:
         identity, self.lines, size = read_journal(path)
-        if size and identity != self._identity:
+        if self.lines and identity != self._identity:
             other = [name for name in self._identity if identity.get(name) != self._identity[name]]
             raise StudyError(
                 f"{path} is the journal of another search: {', '.join(other) or 'its entries'} differ. "
                 "Name another folder, or remove the file to search anew."
             )
-        if size < path.stat().st_size:
+        if self.lines and size < path.stat().st_size:
             with path.open("r+b") as file:  # a last line that was cut off is trained again
                 file.truncate(size)
 
@@ -98,11 +102,7 @@ class Journal:
         self.lines.append(line)
         if self._path is None:
             return
-        new = not self._path.is_file() or not self._path.stat().st_size
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8", newline="\n") as file:
-            if new:
-                file.write(json.dumps(self._identity, ensure_ascii=False) + "\n")
             file.write(json.dumps(asdict(line), ensure_ascii=False) + "\n")  # −∞ as -Infinity, which json reads again
 
     @property

@@ -212,7 +212,12 @@ class StudyResult:
             own = next(own for own in self.recipes if own.name == recipe)
             if recipe in self.plan.texts:
                 own = replace(own, name=f"{recipe}: {self.plan.texts[recipe]}")
-            return write_script(own, seed, self._predictor.dataset, self.plan.batch_size, path)
+            measured = (
+                (f"The run of seed {seed}: {self.plan.metric} {run.test.score:.6g} on the test rows in the study.",)
+                if run.test is not None
+                else ()
+            )
+            return write_script(own, seed, self._predictor.dataset, self.plan.batch_size, path, measured)
         if path.suffix not in WRITERS:
             raise DataError(f"a network's file must end in {', '.join(WRITERS)} or .py. Got {path.name!r}.")
         return export(run, path, rows=self._predictor.test_inputs(run) if path.suffix == ".onnx" else None)

@@ -14,6 +14,10 @@ from kohort.recipes.recipe import Recipe
 from kohort.tuner.setting import Setting
 from kohort.tuner.space import Called, Trial, Values
 
+UNTUNED = (
+    "The defaults were not searched for, so what is gained on them may be due to any value that was, such as the rate."
+)
+
 
 class HyperParameters:
     """What `build(hp)` is given: the methods of KerasTuner's class of this name, answered by a sampler.
@@ -137,7 +141,7 @@ class BuilderSpace:
     @property
     def called(self) -> Called:
         """What reports call what is chosen from it."""
-        return Called(f"{self.name} (tuned)", f"{self.name} (defaults)", "Values", "Defaults")
+        return Called(f"{self.name} (tuned)", f"{self.name} (defaults)", "Values", "Defaults", UNTUNED)
 
     def __repr__(self) -> str:
         return f"{self.name} {code_of(self.build)}{' with its defaults' if self.defaults else ''}"
@@ -183,6 +187,10 @@ class BuilderSpace:
     def is_planned(self, values: Values) -> bool:
         """Always: a builder's schedule may be made for all epochs."""
         return True
+
+    def ends_otherwise(self, values: Values) -> bool:
+        """Never, as far as is known."""
+        return False
 
     def code(self, recipe: Recipe, setting: Setting) -> str:
         """The chosen values, as a remark on the user's own code."""

@@ -1,14 +1,10 @@
 """The end of a search: the test rows are looked at once, beside a plain network that was tuned as long."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from kohort.cohort.outcomes import measure
 from kohort.progress import Listener
-from kohort.recipes.metrics import metric_of
 from kohort.recipes.recipe import Recipe
 from kohort.run import Evaluation
 from kohort.store.searches import FINAL, INGREDIENTS, STRENGTHS
@@ -90,6 +86,7 @@ class Ending:
             smallest_effect=self.smallest_effect,
             folder=self.folder and self.folder / name,
             weights="best",
+            force=True,  # more time may choose another recipe; what was judged before stays in the folder
             strengths=strengths,
         )
         return study.run(listener=self.listener)
@@ -99,12 +96,8 @@ def ensemble_of(setting: Setting, final: Final) -> tuple[Greedy, Evaluation]:
     """The greedy ensemble of the finalists' networks, and how it does on the test rows."""
     own = setting.material.splits[0]
     sign = 1.0 if setting.objective.greater_is_better else -1.0
-    judge = _evaluation(setting, own.validation)
-    chosen = greedy([network.validation for network in final.networks], lambda told: sign * judge(told).score)
-    return chosen, _evaluation(setting, own.test)(chosen([network.test for network in final.networks]))
-
-
-def _evaluation(setting: Setting, rows: np.ndarray) -> Callable[[np.ndarray], Evaluation]:
-    dataset = setting.dataset
-    judge = measure(metric_of(setting.objective.metric, dataset.outputs), dataset.y, dataset.outputs)
-    return lambda predicted: judge.evaluation(rows, dataset.y[rows], predicted.astype(np.float32))
+    chosen = greedy(
+        [network.validation for network in final.networks],
+        lambda told: sign * setting.evaluation(own.validation, told).score,
+    )
+    return chosen, setting.evaluation(own.test, chosen([network.test for network in final.networks]))

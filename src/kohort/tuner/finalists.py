@@ -1,7 +1,7 @@
 """The finalists of a search, trained again under seeds that the search has not seen; one of them is chosen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -23,7 +23,8 @@ class Finalist:
     Attributes:
         tried: The candidate.
         curves: The objective on validation rows, of shape (seeds, epochs); one wants it large.
-        score: The mean over seeds, smoothed over a few epochs.
+        score: The mean over seeds, smoothed over a few epochs; where training ends with other weights than those of its
+            last validation, such as averages, it is theirs.
         epochs: After how many epochs that is.
     """
 
@@ -100,7 +101,10 @@ def final_of(setting: Setting, searched: Searched, *, finalists: int, seeds: int
     for recipe, tried in zip(recipes, texts.values(), strict=True):
         curves = [setting.objective.curve(runs[recipe.name, s].history) for s in own_seeds if (recipe.name, s) in runs]
         if len(curves) == seeds and np.isfinite(curves).all():
-            found.append(_finalist(tried, np.stack(curves), space.is_planned(tried.values)))
+            own = _finalist(tried, np.stack(curves), space.is_planned(tried.values))
+            if space.ends_otherwise(tried.values):
+                own = replace(own, score=_of_final_weights(setting, recipe, networks))
+            found.append(own)
         else:
             failures.setdefault(recipe.name, "diverged")
     named = {recipe.name: tried.recipe for recipe, tried in zip(recipes, texts.values(), strict=True)}
@@ -112,6 +116,13 @@ def final_of(setting: Setting, searched: Searched, *, finalists: int, seeds: int
 def _finalist(tried: Tried, curves: np.ndarray, planned: bool) -> Finalist:
     mean = curves.mean(axis=0)
     return Finalist(tried, curves, *best_epoch(mean, planned))
+
+
+def _of_final_weights(setting: Setting, recipe: Recipe, networks: Sequence[Network]) -> float:
+    """A recipe's score from what its networks predict with the weights that they ended with, on average over seeds."""
+    rows = setting.material.splits[0].validation
+    own = [network.validation for network in networks if network.recipe == recipe.name]
+    return setting.from_units(float(np.mean([setting.evaluation(rows, predicted).score for predicted in own])))
 
 
 def _predict(

@@ -11,7 +11,7 @@ from kohort.errors import DataError
 from kohort.notebook import list_html
 from kohort.recipes.compose import Built
 from kohort.recipes.recipe import Recipe
-from kohort.report.document import Document
+from kohort.report.document import Document, Search
 from kohort.report.files import write_report
 from kohort.report.sentences import verdict_sentences
 from kohort.run import Evaluation, Run
@@ -24,6 +24,12 @@ from kohort.tuner.setting import Setting
 from kohort.tuner.side import Side
 from kohort.tuner.space import Called
 from kohort.tuner.told import promise_in_words, search_of, too_few_in_words, tried_in_words
+
+AGAIN = (
+    "The chosen recipe trained again for this page, under the same seeds but beside other recipes, in another program. "
+    "That is the same but for rounding, which many epochs enlarge: its figures may differ from report.html by a row or "
+    "two."
+)
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,14 @@ class TuneResult:
         The promise is the best validation score among all candidates, which owes part of its height to luck. Of a
         regression it is in units of the target.
         """
-        promised = self.setting.in_units(max(own.score for own in self.found.searched.tried if own.finished))
         sign = 1.0 if self.setting.objective.greater_is_better else -1.0
-        return mean_interval(sign * (promised - np.array(self._summary(self.called.chosen).test)))
+        return mean_interval(sign * (self._promised - np.array(self._summary(self.called.chosen).test)))
+
+    @property
+    def _promised(self) -> float:
+        tried = self.found.searched.tried
+        finished = [own.score for own in tried if own.finished]
+        return self.setting.in_units(max(finished or [own.score for own in tried]))
 
     def code(self, recipe: str | None = None) -> str:
         """A Python script that builds and trains a recipe's network with Keras alone; of a builder its values.
@@ -135,7 +146,7 @@ class TuneResult:
             command: The command that makes it again, where there is one.
         """
         units = self.final.comparison.units
-        told = (*self._passed_by, promise_in_words(self.optimism, units), self._of_the_ensemble)
+        told = (*self._passed_by, self._promise, self._of_the_ensemble)
         return replace(
             self.final.document(command), search=search_of(self.setting, self.found, self.plain, units, told)
         )
@@ -144,7 +155,8 @@ class TuneResult:
         """Writes the reports of the final comparison, of ingredients and strengths, and the recipes as code.
 
         Args:
-            folder: Where: `report.html`, `ingredients.html`, `doses.html`; `recipe.py`, which trains the network of
+            folder: Where: `report.html`, `ingredients.html`, `doses.html`; `recipe.keras`, the network of `best()`, as
+                `kohort.load_network` reads it; `recipe.py`, which trains the network of
                 `best()` again with Keras alone, on the rows in `recipe.npz`; and `plain.py` with `plain.npz` likewise.
                 Of a builder these hold its values.
             command: The command that makes it again, where there is one.
@@ -163,20 +175,31 @@ class TuneResult:
         files = [write_report(self.document(command), place / "report.html")]
         for name, study in (("ingredients", self.ingredients), ("doses", self.doses)):
             if study is not None:
-                files.append(study.report(place / f"{name}.html"))
+                document = replace(study.document(), search=Search((AGAIN,), (), ()))
+                files.append(write_report(document, place / f"{name}.html"))
+        files.append(self.final.export(self.called.chosen, self._seed(self.called.chosen), place / "recipe.keras"))
         for name, recipe in (("recipe", self.called.chosen), ("plain", self.called.beside)):
             files.append(self._write_code(recipe, place / f"{name}.py"))
         return files
 
-    def _write_code(self, recipe: str, path: Path) -> Path:
+    def _seed(self, recipe: str) -> int:
         seed = self.best(recipe).seed
-        if isinstance(self._recipe(recipe).build, Built) and seed is not None:
-            return self.final.export(recipe, seed, path)
+        assert seed is not None  # runs of a study have seeds
+        return seed
+
+    def _write_code(self, recipe: str, path: Path) -> Path:
+        if isinstance(self._recipe(recipe).build, Built):
+            return self.final.export(recipe, self._seed(recipe), path)
         try:
             path.write_text(self.code(recipe), "utf-8")
         except OSError as error:
             raise DataError(f"{path}: cannot be written: {error}. Name another folder.") from error
         return path
+
+    @property
+    def _promise(self) -> str:
+        units = self.final.comparison.units
+        return promise_in_words(self.setting, self._promised, self.optimism, units)
 
     @property
     def _of_the_ensemble(self) -> str:
@@ -209,10 +232,11 @@ class TuneResult:
         verdict = self._summary(called.chosen).verdict
         if verdict is not None and verdict.kind == "hurts":
             told.append(f"Better here: the {called.other.lower()}.")
+        told += [called.remark] if called.remark else []
         told += self._passed_by
         if self.ingredients is not None:
             told += ["Its ingredients, each left out:", *verdict_sentences(self.ingredients.comparison)]
-        told.append(promise_in_words(self.optimism, units))
+        told.append(self._promise)
         told += [own for own in (too_few_in_words(found),) if own]
         before = len(found.tried) + len(plain.tried) - found.new - plain.new
         return (

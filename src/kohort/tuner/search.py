@@ -88,9 +88,9 @@ class Searched:
         return 60.0 * len(self.tried) / self.seconds
 
     def best(self, count: int) -> list[Tried]:
-        """The candidates that did best on validation rows, of those that trained to the end."""
-        finished = [own for own in self.tried if own.finished]
-        ranked = sorted(finished or self.tried, key=lambda own: own.score, reverse=True)
+        """The candidates that did best on validation rows: those that trained to the end, then who came furthest."""
+        usable = [own for own in self.tried if np.isfinite(own.score)] or self.tried
+        ranked = sorted(usable, key=lambda own: (own.finished, len(own.curve), own.score), reverse=True)
         unique: dict[str, Tried] = {}
         for own in ranked:
             unique.setdefault(own.recipe, own)

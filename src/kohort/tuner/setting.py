@@ -10,12 +10,14 @@ import numpy as np
 from kohort.cohort.capture import Traced
 from kohort.cohort.members import Training
 from kohort.cohort.order import Course, Data, Rungs
+from kohort.cohort.outcomes import measure
 from kohort.data.dataset import Dataset
 from kohort.data.splitting import parts
 from kohort.progress import Listener, silent
 from kohort.recipes.design import Problem
+from kohort.recipes.metrics import metric_of
 from kohort.recipes.recipe import Recipe
-from kohort.run import Run
+from kohort.run import Evaluation, Run
 from kohort.study.material import Material, material_of
 from kohort.study.problem import problem_of
 from kohort.training import Cohort, Request, fit_members, trace_alone
@@ -62,6 +64,21 @@ class Setting:
     def problem(self) -> Problem:
         """What networks are for."""
         return problem_of(self.dataset, self.batch_size, self.epochs, self.material.splits[0])
+
+    def evaluation(self, rows: np.ndarray, predicted: np.ndarray) -> Evaluation:
+        """What the metric says of predictions.
+
+        Args:
+            rows: The numbers of the rows that they are for.
+            predicted: What a network gives for them, in units of the target.
+        """
+        dataset = self.dataset
+        judge = measure(metric_of(self.objective.metric, dataset.outputs), dataset.y, dataset.outputs)
+        return judge.evaluation(rows, dataset.y[rows], predicted.astype(np.float32))
+
+    def from_units(self, score: float) -> float:
+        """A candidate's score from what the metric says of predictions in units of the target."""
+        return score / self.in_units(1.0)
 
     def in_units(self, score: float) -> float:
         """A candidate's score as the metric has it, of a regression in units of the target."""

@@ -60,12 +60,14 @@ class Called:
         beside: The name of the other.
         what: What is chosen, as a heading.
         other: What it is compared with, as a heading.
+        remark: What is to be said of that comparison; mostly nothing.
     """
 
     chosen: str
     beside: str
     what: str
     other: str
+    remark: str = ""
 
 
 class Searchable(Protocol):
@@ -119,6 +121,10 @@ class Searchable(Protocol):
 
     def is_planned(self, values: Values) -> bool:
         """Whether training is planned for all epochs, so that it cannot end before."""
+        ...
+
+    def ends_otherwise(self, values: Values) -> bool:
+        """Whether the weights that training ends with are others than those of its last validation."""
         ...
 
     def code(self, recipe: Recipe, setting: Setting) -> str:
@@ -233,7 +239,8 @@ class Space:
 
     def searched(self, values: Values) -> str:
         """The recipe that is trained in a search: what is off is there with a strength that does nothing."""
-        return self._text(values["structure"], {knob: _given(knob, values[knob.name]) for knob in self.knobs})
+        own = {knob: _given(knob, values[knob.name]) for knob in self.knobs}
+        return self._text(values["structure"], own) or "none"
 
     def recipe(self, values: Values) -> str:
         """The recipe that was chosen: what is off is left out."""
@@ -282,10 +289,14 @@ class Space:
         return recipes_for(texts, setting.problem, setting.network, setting.objective.logged)
 
     def is_planned(self, values: Values) -> bool:
-        """Whether the recipe is planned for all epochs, by a schedule or by what it does in the last of them."""
+        """Whether the recipe is planned for all epochs, by a schedule or by what it does at the end of them."""
         techniques = [part.technique for part in parse(self.recipe(values)).parts]
         schedules = {own.name for own in techniques if own.group == "schedule"} - {"constant"}
-        return bool(schedules) or any(own.name in AT_THE_END for own in techniques)
+        return bool(schedules) or self.ends_otherwise(values)
+
+    def ends_otherwise(self, values: Values) -> bool:
+        """Whether the weights that training ends with are others than those of its last validation: averages."""
+        return any(part.technique.name in AT_THE_END for part in parse(self.recipe(values)).parts)
 
     def code(self, recipe: Recipe, setting: Setting) -> str:
         """A recipe as a script that runs with Keras alone."""
@@ -309,8 +320,8 @@ class Space:
 CHOSEN_BY_THE_SEARCH = ("epochs", "earlystopping")
 """Techniques that decide when training ends."""
 
-AT_THE_END = ("swa", "reestimate")
-"""Techniques that act in the last epochs."""
+AT_THE_END = ("ema", "swa", "reestimate")
+"""Techniques by which the weights that training ends with are others than those of its last validation."""
 
 SIZES = ("size", "batch")
 """Choices of which there is always one: they are no technique that could be left out."""

@@ -12,6 +12,11 @@ from kohort.tuner.side import FINALISTS, Side
 
 _BETWEEN = re.compile(r"\+(?=[a-z])")  # a plus between techniques, and none of an exponent
 
+BY_THE_CLOCK = (
+    "A search that ends by the clock tries more or fewer candidates when it is run again, and may choose another "
+    "recipe: one of as many --candidates repeats to the digit."
+)
+
 
 def tried_in_words(searched: Searched) -> str:
     """How much was tried: candidates, structures, seconds, and what became of them.
@@ -21,7 +26,7 @@ def tried_in_words(searched: Searched) -> str:
     """
     structures = len(searched.structures)
     among = f", of {structures} structures" if structures > 1 else ""
-    pace = f"{searched.seconds:.0f} s, {searched.per_minute:.3g} candidates a minute"
+    pace = f"{searched.seconds:.0f} s, {searched.per_minute:,.0f} candidates a minute"
     return f"{outcomes_in_words(searched.tried)}{among}; {pace}"
 
 
@@ -32,15 +37,33 @@ def too_few_in_words(searched: Searched) -> str:
         return ""
     return (
         f"Only {finished} of {len(searched.tried)} candidates trained to the end, fewer than the {FINALISTS} that are "
-        "compared under fresh seeds: more time, more candidates or fewer epochs give a wider choice."
+        "compared under fresh seeds, so others were added: more time, more candidates or fewer epochs give a better "
+        "choice."
     )
 
 
-def promise_in_words(promise: Interval, units: Units) -> str:
-    """What the best validation score of a search promised too much."""
+def promise_in_words(setting: Setting, promised: float, optimism: Interval, units: Units) -> str:
+    """What the best validation score of a search promised, and what the recipe does on test rows.
+
+    Args:
+        setting: What candidates trained on.
+        promised: The promise, in units of the metric.
+        optimism: How much it is above what the recipe does, where one wants the score high; else how much below.
+        units: How scores are written.
+    """
+    sign = 1.0 if setting.objective.greater_is_better else -1.0
+    low, high = sorted((abs(optimism.low), abs(optimism.high))) if optimism.low * optimism.high > 0 else (None, None)
+    reached = promised - sign * optimism.mean
+    said = f"The best validation score of the search promised {units.said(promised)}; on the test rows the recipe has "
+    said += f"{units.said(reached)} on average"
+    if low is None or high is None:
+        return f"{said}, which is as promised to what {optimism.n} seeds can tell."
+    unit = units.unit_of_change or f" {units.name}"
+    how = "worse" if optimism.mean > 0 else "better"
     return (
-        "What the best validation score of the search promised above the recipe's score on test rows: "
-        f"{units.span(promise)}{units.unit_of_change}."
+        f"{said}, {units.change(abs(optimism.mean)).lstrip('+')} ({units.change(low).lstrip('+')} to "
+        f"{units.change(high).lstrip('+')} over seeds){unit} {how} than promised: by luck, and since other rows are "
+        "easier or harder."
     )
 
 
@@ -65,6 +88,7 @@ def search_of(setting: Setting, found: Side, beside: Side, units: Units, told: t
         f"Tried for the {called.other.lower()}, {choice}: {tried_in_words(beside.searched)}.",
         f"The best {len(final.finalists)} trained again under {len(final.finalists[0].curves)} seeds that the search "
         "had not seen; the best of these, on average on the validation rows, was chosen with its number of epochs.",
+        *((BY_THE_CLOCK,) if found.searched.budget.minutes is not None else ()),
         *(own for own in (too_few_in_words(found.searched),) if own),
         *told,
     ]

@@ -109,10 +109,13 @@ def tune(
         ("epochs", epochs, 1),
         ("structures", structures, 1),
         ("seeds", seeds, FEWEST_SEEDS),
+        ("batch_size", batch_size, 1),
     ):
         if value is not None and not (value >= least and value > 0.0):
             told = f"at least {least:g}" if least else "above 0"
             raise DataError(f"{name} must be {told}. Got {value!r}.")
+    if seed < 0:
+        raise DataError(f"seed must be at least 0. Got {seed!r}.")
     place = None if folder is None else Path(folder)
     size = batch_size or (128 if dataset.rows >= 2500 else 32)
     objective = objective_of(metric, bool(dataset.classes))
@@ -179,6 +182,7 @@ def _identity(
     return {
         "dataset": setting.dataset.name,
         "data": setting.dataset.fingerprint,
+        "called": space.name,
         "space": repr(space),
         "structures": structures,
         "halving": halving,

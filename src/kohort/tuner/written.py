@@ -32,9 +32,10 @@ def written_space(text: str) -> Space:
             raise RecipeError(f"space {text!r}: alternatives must have no ranges. Got {part!r}. Write one of them.")
         cleaned = tuple("" if own == "none" else own.replace(" ", "") for own in options)
         choices[part] = ("", *cleaned) if may_be_off and "" not in cleaned else cleaned
+    space = Space(text, choices, tuple(knobs))
     if not knobs and all(len(options) == 1 for options in choices.values()):
         raise RecipeError(f"space {text!r} must leave something to choose. Write a range, as in 'dropout=0.1..0.6'.")
-    return Space(text, choices, tuple(knobs))
+    return space
 
 
 def _ranges(part: str, may_be_off: bool, text: str) -> list[Knob]:
@@ -62,6 +63,11 @@ def _ranges(part: str, may_be_off: bool, text: str) -> list[Knob]:
         if not (bounds[0] in own.domain and bounds[1] in own.domain):
             raise RecipeError(
                 f"space {text!r}: {parameter!r} of {name!r} must be a range of a {own.domain}. Got {values!r}."
+            )
+        if own.domain.whole and bounds[0] < bounds[1]:
+            raise RecipeError(
+                f"space {text!r}: {parameter!r} of {name!r} must be written as choices, since it is a {own.domain}. "
+                f"Got {values!r}. Write '{name}={bounds[0]:g}|{name}={bounds[1]:g}'."
             )
         off = _off(name, text) if may_be_off and own is technique.strength else None
         log = bounds[0] > 0.0 and bounds[1] > 10.0 * bounds[0]
