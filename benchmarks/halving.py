@@ -32,8 +32,7 @@ from kohort.tuner.cocktail import cocktail
 from kohort.tuner.halving import Halving, rungs_of
 from kohort.tuner.objective import best_epoch, objective_of
 from kohort.tuner.search import ROUND, Budget, search
-from kohort.tuner.setting import Setting
-from kohort.tuner.tune import SEARCH_SEED
+from kohort.tuner.setting import SEARCH_SEED, Setting
 
 RESULTS = Path(__file__).parent / "results" / "halving.json"
 SETS = {"kc1": None, "adult": 5000}  # name -> how many of its rows
