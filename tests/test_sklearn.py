@@ -440,3 +440,16 @@ def test_the_pages_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     exec(code, {})
     assert re.search(r"0\.9\d+", capsys.readouterr().out)
+
+
+@pytest.mark.slow
+def test_averaged_weights_are_chosen_by_how_they_do_not_by_those_that_were_validated(wine: Any) -> None:
+    x, y = wine
+    recipes = ["none", "ema=0.9999"]  # an average that hardly leaves where it began
+    estimator = KohortClassifier(recipes, seeds=3, epochs=15).fit(x, y)
+    scores = estimator.validation_scores_
+    result = estimator.result_
+    assert result is not None
+    logged = np.mean([run.history["val_accuracy"][-1] for run in result.runs.of("ema 0.9999")])
+    assert scores["ema 0.9999"] < logged - 0.1
+    assert estimator.recipe_ == "none"

@@ -196,7 +196,10 @@ class Run:
         return self.history[log][-1] - self.history[f"val_{log}"][-1]
 
     def validation_score(self) -> float | None:
-        """The metric that it is judged by, on its own validation rows after its last epoch; None if not logged."""
+        """The metric that it is judged by, on its own validation rows after its last epoch; None if not logged.
+
+        Of a recipe that averages weights when training ends it is that of the weights before.
+        """
         values = None if self.test is None else self.history.get(f"val_{self.test.metric}")
         return values[-1] if values else None
 

@@ -9,7 +9,7 @@ import numpy as np
 from kohort.data.dataset import Dataset
 from kohort.data.splitting import Split, split
 from kohort.errors import DataError, RecipeError
-from kohort.recipes.compose import recipes_for
+from kohort.recipes.compose import may_end_otherwise, recipes_for
 from kohort.recipes.recipe import Recipe, as_recipes
 from kohort.run import Run, Runs
 from kohort.study import StudyResult
@@ -39,7 +39,7 @@ class Choice:
 
 
 def chosen_of_study(result: StudyResult) -> Choice:
-    """The recipe that does best on validation rows after its last epoch, on average over seeds.
+    """The recipe whose networks do best on validation rows, as training left them, on average over seeds.
 
     Test rows have no say, and recipes of which a run diverged or could not be trained are left out.
 
@@ -54,7 +54,10 @@ def chosen_of_study(result: StudyResult) -> Choice:
     means, greater_is_better = {}, True
     for recipe in result.plan.recipes:
         runs = result.runs.of(recipe)
-        scores = [run.validation_score() for run in runs if run.outcome.finished]
+        if may_end_otherwise(result.recipe(recipe)) and all(run.outcome.finished for run in runs):
+            scores: list[float | None] = [*result.validation_scores(recipe)]
+        else:
+            scores = [run.validation_score() for run in runs if run.outcome.finished]
         known = [score for score in scores if score is not None]
         if len(known) < len(scores):
             raise DataError(
@@ -79,14 +82,11 @@ def chosen_of_search(search: "TuneResult") -> Choice:
     Args:
         search: The search.
     """
-    objective, learnt = search.setting.objective, search.setting.material.targets[0]
-    factor = learnt.factor(objective.metric) or 1.0  # a search compares by centred and scaled targets
     plan = search.final.plan
     sides = {name: search.plain if name == plan.baseline else search.found for name in plan.recipes}
     scores = {name: side.final.chosen.score for name, side in sides.items()}  # large is good, whatever the metric
     best = max(scores, key=lambda name: scores[name])
-    sign = 1.0 if objective.greater_is_better else -1.0
-    told = {name: sign * factor * score for name, score in scores.items()}
+    told = {name: search.setting.in_units(score) for name, score in scores.items()}
     return Choice(sides[best].recipe, best, search.final, search, told)
 
 

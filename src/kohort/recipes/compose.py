@@ -12,7 +12,7 @@ from kohort.errors import RecipeError
 from kohort.recipes.compiling import compiled, optimizer_of
 from kohort.recipes.convolutional import cnn_network
 from kohort.recipes.design import Design, Problem, sharing_programs
-from kohort.recipes.grammar import Composition, combined
+from kohort.recipes.grammar import Composition, combined, parse
 from kohort.recipes.networks import mlp_network
 from kohort.recipes.recipe import Recipe
 from kohort.recipes.technique import Need
@@ -100,6 +100,23 @@ def _own(build: Callable[..., Any], name: str, problem: Problem, **arguments: An
     if not isinstance(model, keras.Model):
         raise RecipeError(f"{name!r} must return a keras.Model. Got {type(model).__name__}.")
     return model
+
+
+AT_THE_END = ("ema", "swa", "reestimate")
+"""Techniques by which the weights that training ends with are others than those of its last validation."""
+
+
+def may_end_otherwise(recipe: Recipe) -> bool:
+    """Whether training may end with other weights than those of its last validation; of a user's function: perhaps.
+
+    What `fit` logs last is then not the score of the network that it leaves behind.
+
+    Args:
+        recipe: The recipe.
+    """
+    if not isinstance(recipe.build, Built):
+        return True
+    return any(part.technique.name in AT_THE_END for part in parse(recipe.text).parts)
 
 
 def recipes_for(

@@ -123,6 +123,16 @@ class Predictor:
         each = np.stack([self.dataset.targets(own.train).in_units(found) for found, own in outputs])
         return self._told(runs, each, rows, splits[0])
 
+    def validated(self, runs: Sequence[Run]) -> tuple[float, ...]:
+        """The metric of each network on its own validation rows.
+
+        Args:
+            runs: Runs of one recipe, all finished.
+        """
+        rows = [self._split(run).validation for run in runs]
+        every = zip(rows, self.ensemble(runs, "validation").each, strict=True)
+        return tuple(self.measure.evaluation(own, self.dataset.y[own], told).score for own, told in every)
+
     def monte_carlo(self, run: Run, rows: Rows, passes: int, seed: int) -> Predictions:
         """What one network predicts with dropout at work.
 

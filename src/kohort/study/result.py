@@ -209,7 +209,7 @@ class StudyResult:
         """
         path, run = Path(path), self.runs[recipe, seed]
         if path.suffix == ".py":
-            own = next(own for own in self.recipes if own.name == recipe)
+            own = self.recipe(recipe)
             if recipe in self.plan.texts:
                 own = replace(own, name=f"{recipe}: {self.plan.texts[recipe]}")
             measured = (
@@ -256,6 +256,30 @@ class StudyResult:
             StudyError: Their weights were not kept.
         """
         return self._predictor.ensemble(chosen(self.runs, recipe, seeds), rows)
+
+    def validation_scores(self, recipe: str, *, seeds: Sequence[int] | None = None) -> tuple[float, ...]:
+        """How a recipe's networks, as training left them, do on the validation rows of their own seeds.
+
+        Mostly what they logged last. Where training ends with other weights than those that it validated, such as
+        averages, it is what choices are to be made by.
+
+        Args:
+            recipe: The recipe.
+            seeds: Which networks; all that finished if None.
+
+        Raises:
+            RecipeError: There is no such recipe, or none of its runs finished.
+            StudyError: Their weights were not kept.
+        """
+        return self._predictor.validated(chosen(self.runs, recipe, seeds))
+
+    def recipe(self, name: str) -> Recipe:
+        """A recipe by its name.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        return {own.name: own for own in self.recipes}[name]
 
     def monte_carlo(
         self, recipe: str, seed: int, rows: Rows = "test", *, passes: int = 100, masks: int = 0

@@ -188,10 +188,6 @@ class BuilderSpace:
         """Always: a builder's schedule may be made for all epochs."""
         return True
 
-    def ends_otherwise(self, values: Values) -> bool:
-        """Never, as far as is known."""
-        return False
-
     def code(self, recipe: Recipe, setting: Setting) -> str:
         """The chosen values, as a remark on the user's own code."""
         return (

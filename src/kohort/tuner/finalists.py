@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from kohort.cohort.predict import predict
+from kohort.recipes.compose import may_end_otherwise
 from kohort.recipes.recipe import Recipe
 from kohort.run import Run
 from kohort.store.journal import Tried
@@ -102,8 +103,8 @@ def final_of(setting: Setting, searched: Searched, *, finalists: int, seeds: int
         curves = [setting.objective.curve(runs[recipe.name, s].history) for s in own_seeds if (recipe.name, s) in runs]
         if len(curves) == seeds and np.isfinite(curves).all():
             own = _finalist(tried, np.stack(curves), space.is_planned(tried.values))
-            if space.ends_otherwise(tried.values):
-                own = replace(own, score=_of_final_weights(setting, recipe, networks))
+            if may_end_otherwise(recipe):
+                own = replace(own, score=_of_final_weights(setting, recipe, networks, own.score))
             found.append(own)
         else:
             failures.setdefault(recipe.name, "diverged")
@@ -118,10 +119,19 @@ def _finalist(tried: Tried, curves: np.ndarray, planned: bool) -> Finalist:
     return Finalist(tried, curves, *best_epoch(mean, planned))
 
 
-def _of_final_weights(setting: Setting, recipe: Recipe, networks: Sequence[Network]) -> float:
-    """A recipe's score from what its networks predict with the weights that they ended with, on average over seeds."""
+def _of_final_weights(setting: Setting, recipe: Recipe, networks: Sequence[Network], otherwise: float) -> float:
+    """A recipe's score from what its networks predict with the weights that they ended with, on average over seeds.
+
+    Args:
+        setting: What they trained on.
+        recipe: The recipe.
+        networks: The networks of all.
+        otherwise: The score where there are none, since each was trained by plain `fit`.
+    """
     rows = setting.material.splits[0].validation
     own = [network.validation for network in networks if network.recipe == recipe.name]
+    if not own:
+        return otherwise
     return setting.from_units(float(np.mean([setting.evaluation(rows, predicted).score for predicted in own])))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from kohort.cohort.capture import Traced
 from kohort.cohort.members import Training
 from kohort.cohort.order import Course, Data, Rungs
-from kohort.cohort.outcomes import measure
+from kohort.cohort.outcomes import Measure, measure
 from kohort.data.dataset import Dataset
 from kohort.data.splitting import parts
 from kohort.progress import Listener, silent
@@ -65,6 +65,11 @@ class Setting:
         """What networks are for."""
         return problem_of(self.dataset, self.batch_size, self.epochs, self.material.splits[0])
 
+    @cached_property
+    def _measure(self) -> Measure:
+        dataset = self.dataset
+        return measure(metric_of(self.objective.metric, dataset.outputs), dataset.y, dataset.outputs)
+
     def evaluation(self, rows: np.ndarray, predicted: np.ndarray) -> Evaluation:
         """What the metric says of predictions.
 
@@ -72,9 +77,7 @@ class Setting:
             rows: The numbers of the rows that they are for.
             predicted: What a network gives for them, in units of the target.
         """
-        dataset = self.dataset
-        judge = measure(metric_of(self.objective.metric, dataset.outputs), dataset.y, dataset.outputs)
-        return judge.evaluation(rows, dataset.y[rows], predicted.astype(np.float32))
+        return self._measure.evaluation(rows, self.dataset.y[rows], predicted.astype(np.float32))
 
     def from_units(self, score: float) -> float:
         """A candidate's score from what the metric says of predictions in units of the target."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from kohort.errors import RecipeError
 from kohort.recipes.as_code import as_code
-from kohort.recipes.compose import recipes_for
+from kohort.recipes.compose import AT_THE_END, recipes_for
 from kohort.recipes.grammar import parse, technique_named
 from kohort.recipes.recipe import Recipe
 from kohort.tuner.setting import Setting
@@ -121,10 +121,6 @@ class Searchable(Protocol):
 
     def is_planned(self, values: Values) -> bool:
         """Whether training is planned for all epochs, so that it cannot end before."""
-        ...
-
-    def ends_otherwise(self, values: Values) -> bool:
-        """Whether the weights that training ends with are others than those of its last validation."""
         ...
 
     def code(self, recipe: Recipe, setting: Setting) -> str:
@@ -292,11 +288,7 @@ class Space:
         """Whether the recipe is planned for all epochs, by a schedule or by what it does at the end of them."""
         techniques = [part.technique for part in parse(self.recipe(values)).parts]
         schedules = {own.name for own in techniques if own.group == "schedule"} - {"constant"}
-        return bool(schedules) or self.ends_otherwise(values)
-
-    def ends_otherwise(self, values: Values) -> bool:
-        """Whether the weights that training ends with are others than those of its last validation: averages."""
-        return any(part.technique.name in AT_THE_END for part in parse(self.recipe(values)).parts)
+        return bool(schedules) or any(own.name in AT_THE_END for own in techniques)
 
     def code(self, recipe: Recipe, setting: Setting) -> str:
         """A recipe as a script that runs with Keras alone."""
@@ -319,9 +311,6 @@ class Space:
 
 CHOSEN_BY_THE_SEARCH = ("epochs", "earlystopping")
 """Techniques that decide when training ends."""
-
-AT_THE_END = ("ema", "swa", "reestimate")
-"""Techniques by which the weights that training ends with are others than those of its last validation."""
 
 SIZES = ("size", "batch")
 """Choices of which there is always one: they are no technique that could be left out."""
