@@ -33,7 +33,8 @@ def searches_in(folder: Path) -> list[dict[str, Any]]:
                 "state": own.state,
                 "candidates": len(own.tried[SIDES[0]]),
                 "of the plain network": len(own.tried[SIDES[1]]),
-                f"best validation {own.identity.get('metric', 'score')}": own.score(best[0]) if best else None,
+                "metric": own.identity.get("metric", ""),
+                "best on validation rows": own.score(best[0]) if best else None,
             }
         )
     return rows
