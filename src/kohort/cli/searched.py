@@ -48,7 +48,7 @@ def show_search(folder: Path, *, as_json: bool) -> None:
         as_json: Print JSON instead.
     """
     search = read_search(folder)
-    units = Units(str(search.identity.get("metric", "")), "accuracy" in str(search.identity.get("metric", "")))
+    units = Units.of(str(search.identity.get("metric", "")))
     rows = [
         {"recipe": own.recipe, f"validation {units.name}": search.score(own), "best after epochs": own.epochs}
         for own in search.best(SIDES[0], BEST)

@@ -67,9 +67,12 @@ def studies(
     if as_json:
         print(json.dumps(finite({"kohort_json": 1, "studies": told, "searches": searches}), indent=2))
     elif told or searches:
-        for number, rows in enumerate(own for own in (told, searches) if own):
-            print("" if number == 0 else "\n", end="")
-            print_rows(rows)
+        if told:
+            print_rows(told)
+        if told and searches:
+            print()
+        if searches:
+            print_rows(searches)
     else:
         print(
             f"No study in {folder.resolve()} or below it. `kohort compare … --study FOLDER` makes one, "
@@ -251,11 +254,8 @@ def card(
             f"a card compares with the baseline, {baseline!r}, under seeds that all have run. Got none. Run it on."
         )
         raise StudyError(f"{folder}: {ROUNDS if study.identity.facts.get('most_seeds') else nothing}")
-    candidates = [
-        run
-        for run in study.comparable.values()
-        if not is_search(folder) or run.recipe != study.identity.facts["baseline"]  # what a search has chosen
-    ]
+    passed_by = study.identity.facts["baseline"] if is_search(folder) else None  # a search has chosen the other
+    candidates = [run for run in study.comparable.values() if run.recipe != passed_by]
     best = best_validated(candidates) if recipe is None and seed is None else None
     own = best or run_of(study, recipe, seed)
     print(f"The card of {own.recipe}, seed {own.seed}: {write_card(document, own, to, chosen=best is not None)}")

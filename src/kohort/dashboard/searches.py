@@ -61,8 +61,7 @@ class WatchedSearch:
     @property
     def units(self) -> Units:
         """How its scores are written."""
-        metric = "" if self.search is None else str(self.search.identity.get("metric", ""))
-        return Units(metric, "accuracy" in metric)
+        return Units.of("" if self.search is None else str(self.search.identity.get("metric", "")))
 
 
 class Searches(Places[tuple[StoredSearch | None, str]]):

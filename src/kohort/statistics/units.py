@@ -39,6 +39,11 @@ class Units:
     metric: str
     in_points: bool
 
+    @classmethod
+    def of(cls, metric: str) -> "Units":
+        """Those of a metric of which only the name is known: accuracies are shares."""
+        return cls(metric, "accuracy" in metric)
+
     @property
     def name(self) -> str:
         """The metric as a word."""

@@ -26,10 +26,7 @@ def remove_study(folder: Path) -> int:
         held = [path for own in (RECORDS, CHECKPOINTS) for path in (folder / own).glob("*.safetensors")]
         files = [*_parts_of(folder), *held, *_spoilt(folder)]
         freed = _removed(files)
-    disk.remove(folder / LOCK)
-    for own in (folder / RECORDS, folder / CHECKPOINTS, folder):
-        if own.is_dir() and not any(own.iterdir()):
-            own.rmdir()
+    _leave(folder, RECORDS, CHECKPOINTS)
     return freed
 
 
@@ -48,9 +45,7 @@ def remove_search(folder: Path) -> int:
     with locked(folder, "nobody may search in the folder meanwhile. Got a process that does."):
         freed = sum(remove_study(folder / name) for name in STUDIES if (folder / name / FILE).is_file())
         freed += _removed([path for side in SIDES if (path := journal_of(folder, side)).is_file()])
-    disk.remove(folder / LOCK)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    _leave(folder)
     return freed
 
 
@@ -70,6 +65,14 @@ def collect_garbage(folder: Path) -> int:
         known = {file for (file,) in database.all("SELECT file FROM record")}
         stray = [path for path in (folder / RECORDS).glob("*.safetensors") if path.name not in known]
         return _removed([*_spoilt(folder), *stray])
+
+
+def _leave(folder: Path, *parts: str) -> None:
+    """Removes a folder's lock, then those of its parts that are empty, and itself if it is."""
+    disk.remove(folder / LOCK)
+    for own in (*(folder / part for part in parts), folder):
+        if own.is_dir() and not any(own.iterdir()):
+            own.rmdir()
 
 
 @contextmanager
