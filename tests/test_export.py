@@ -411,6 +411,23 @@ def test_a_network_of_a_folder_is_exported(made: Any, tmp_path: Path, capsys: py
         app([*words, "--recipe", "none"], standalone_mode=False)
 
 
+def test_a_function_of_the_users_own_is_not_in_a_folder(tmp_path: Path) -> None:
+    def own() -> keras.Model:
+        model = keras.Sequential([keras.Input((30,)), keras.layers.Dense(2, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    dataset = kohort.data.named("wdbc")
+    study = kohort.Study({"own": own, "other": own}, dataset, seeds=1, epochs=1, folder=tmp_path / "study")
+    study.run(verbose=0)
+    to = tmp_path / "network.keras"
+    words = ["export", str(study.folder), str(to), "--seed", "0", "--data", "wdbc", "--recipe"]
+    with pytest.raises(DataError, match=r"Got 'own', which is a function of your own; .* result\.export\('own', 0, "):
+        app([*words, "own"], standalone_mode=False)
+    study.run(verbose=0).export("own", 0, to)  # as the message says
+    assert to.is_file()
+
+
 def test_a_network_of_a_file_is_exported_as_the_file_was_read(tmp_path: Path) -> None:
     colours = ("синий", "красный")
     rows = [f"{row * 0.37 % 1:.3f}|{colours[row % 2]}|{row % 3 % 2}" for row in range(90)]

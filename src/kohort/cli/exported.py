@@ -46,6 +46,20 @@ def _label(recipe: str) -> str:
         return recipe
 
 
+def _check_of_the_catalogue(run: Run, text: str, to: Path) -> None:
+    """Refuses what was built by a user's function: a folder holds its weights, not the function."""
+    from kohort.recipes.grammar import parse
+
+    try:
+        parse(text)
+    except RecipeError:
+        raise DataError(
+            f"{to}: the recipe must be one of the catalogue, to be built anew. Got {run.recipe!r}, which is a function "
+            "of your own; a folder does not hold it. In Python run the study in its folder again, where nothing "
+            f"trains anew, and call result.export({run.recipe!r}, {run.seed}, {str(to)!r})."
+        ) from None
+
+
 def export_network(
     study: StoredStudy,
     to: Path,
@@ -61,6 +75,8 @@ def export_network(
 
     run = run_of(study, recipe, seed)
     assert run.seed is not None
+    text = study.identity.facts.get("texts", {}).get(run.recipe)  # what a recipe is that has a name of its own
+    _check_of_the_catalogue(run, text or run.recipe, to)
     if data is None:
         raise DataError("a network is built for its data, which a study's folder does not hold. Pass --data.")
     check_backend()
@@ -75,7 +91,6 @@ def export_network(
         "network": network_of(model),
         "metric": decides["metric"],
     }
-    text = study.identity.facts.get("texts", {}).get(run.recipe)  # what a recipe is that has a name of its own
     own = Study([text or run.recipe], dataset, **options)
     if text is not None:
         own = Study({run.recipe: replace(own.recipes[0], text=text)}, dataset, **options)
