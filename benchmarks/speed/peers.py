@@ -70,6 +70,14 @@ PEERS = {
         "`kohort.fit` on one device", "kohort", "keras_peers", "cohorts", {"devices": 1}, once=True, samples=False
     ),
     "one member": Peer("(h) `kohort.fit`, one run a call", "kohort", "keras_peers", "one_at_a_time", once=True),
+    "by hand": Peer(
+        "a program of this task alone, written by hand in JAX",
+        "plain",
+        "hand_peer",
+        "loop",
+        samples=False,
+        applies=lambda task: task.name == "digits-mlp",
+    ),
     "a": Peer("(a) build, compile, `fit`", "plain", "keras_peers", "loop"),
     "b": Peer(
         "(b) the same, 16 steps an execution", "plain", "keras_peers", "loop", {"steps_per_execution": 16}, once=True
