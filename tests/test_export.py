@@ -15,6 +15,7 @@ import mlflow
 import numpy as np
 import onnxruntime
 import pytest
+from scipy import stats
 
 import kohort
 from kohort.cli.app import app
@@ -351,7 +352,9 @@ def test_a_card_says_what_the_study_found(made: Any, tmp_path: Path) -> None:
         "Ethical considerations",
         "Caveats and recommendations",
     ]
-    assert f"This network's test accuracy in %: {100 * run.test.score:.2f} (" in told
+    exact = stats.binomtest(int(run.test.outcomes.sum()), len(run.test.rows)).proportion_ci(method="exact")
+    within = f"{100 * run.test.score:.2f} ({100 * exact.low:.2f} to {100 * exact.high:.2f}), 95 % interval"
+    assert f"This network's test accuracy in %: {within} over {len(run.test.rows)} rows" in told
     assert f"mean {100 * summary.test_mean.mean:.2f} (" in told
     assert summary.verdict.words() in told
     assert result.plan.dataset[1] in told

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from kohort.run import Evaluation, Outcome, Run
-from kohort.statistics import compare, mean_interval, paired_difference
+from kohort.statistics import compare, mean_interval, paired_difference, share_interval
 
 VALUES = [0.91, 0.93, 0.97, 0.90]
 
@@ -32,6 +32,16 @@ def test_one_value_has_a_mean_and_no_interval() -> None:
     assert alone.mean == 0.5
     assert math.isnan(alone.low)
     assert math.isnan(alone.high)
+
+
+def test_the_interval_of_a_share_is_exact_and_within_0_and_1() -> None:
+    ours = share_interval([1.0] * 118 + [0.0] * 3)
+    low, high = stats.beta.ppf([0.025, 0.975], [118, 119], [4, 3])  # Clopper & Pearson by the beta distribution
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=1e-9)
+    assert (ours.mean, ours.n) == (118 / 121, 121)
+    assert share_interval([1.0, 1.0]).high == 1.0
+    with pytest.raises(ValueError, match="values must be 0 or 1. Got 0.5"):
+        share_interval([1.0, 0.5])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from kohort.cohort.kept_programs import forget
 from kohort.data.dataset import Dataset
 from kohort.errors import DataError, RecipeError, StudyError
 from kohort.recipes.grammar import parse
+from kohort.report.destination import check_folder
 from kohort.store.journal import Journal, Line, Tried
 from kohort.store.layout import locked
 from kohort.store.reading import read_study
@@ -36,7 +37,7 @@ from kohort.tuner.sampling import Sampler
 from kohort.tuner.search import Budget, Searched, search
 from kohort.tuner.setting import Setting
 from kohort.tuner.space import OFF, Knob, Space
-from kohort.tuner.told import too_few_in_words, tried_in_words
+from kohort.tuner.told import overrun_in_words, too_few_in_words, tried_in_words
 from kohort.tuner.written import written_space
 from tests.compilations import Compilations
 from tests.test_equality import assert_same_history
@@ -308,6 +309,18 @@ def test_one_process_searches_in_a_folder(tmp_path: Path) -> None:
         kohort.tune(kohort.data.moons(), candidates=1, folder=tmp_path / "file")
 
 
+def test_a_search_and_a_study_do_not_share_a_folder(tmp_path: Path) -> None:
+    kohort.Study(["none"], kohort.data.moons(), seeds=1, epochs=1, folder=tmp_path / "study").run(verbose=0)
+    before = sorted(path.name for path in (tmp_path / "study").iterdir())
+    with pytest.raises(StudyError, match="a search needs a folder of its own. Got that of a study. Name another"):
+        kohort.tune(kohort.data.moons(), candidates=1, folder=tmp_path / "study")
+    assert sorted(path.name for path in (tmp_path / "study").iterdir()) == before
+    Journal(journal_of(tmp_path, "space"), {"seed": 1})
+    with pytest.raises(StudyError, match="a study needs a folder of its own. Got that of a search. Name another"):
+        kohort.Study(["none"], kohort.data.moons(), seeds=1, epochs=1, folder=tmp_path).run(verbose=0)
+    assert not (tmp_path / "records").exists()
+
+
 # journal and sampler
 
 
@@ -500,7 +513,9 @@ def test_the_end_of_a_search_is_judged_on_rows_and_seeds_that_it_has_not_seen(tm
         assert result.ingredients.plan.baseline == "recipe (tuned)"
         assert all(name.startswith("without ") for name in result.ingredients.plan.recipes[1:])
     how = judged.facts()
-    assert how["network"] != "the user's own builders"
+    assert (
+        how["network"] == "MLP 128-64, He initialisation, ReLU, Adam with η = 0.001, where a recipe says nothing else"
+    )
     assert f"recipe (tuned): {result.recipe}" in how["recipes"]
     assert f"recipe (tuned): {judged.recipes[1].own_training}" in how["training"]
     assert "batch size " in judged.recipes[1].own_training  # a structure of this space decides it
@@ -632,6 +647,12 @@ def test_a_search_that_was_too_short_says_so() -> None:
     early += (replace(tried(3), finished=False, recipe="short", score=0.9), replace(tried(4, -np.inf), finished=False))
     assert [one.recipe for one in replace(own, tried=(tried(0), *early)).best(8)] == ["none", "long", "short"]
     assert too_few_in_words(replace(own, tried=(tried(0),) * 2)) == ""
+    assert overrun_in_words(own) == overrun_in_words(replace(own, budget=Budget(minutes=2 / 60))) == ""
+    overrun = replace(own, tried=own.tried[:2], budget=Budget(minutes=1 / 60))
+    assert (
+        overrun_in_words(overrun) == "The search took 2 s instead of 1: its first round, of 2 candidates, always ends."
+    )
+    assert overrun_in_words(replace(overrun, tried=(tried(0), tried(2)))) == ""  # a later round began in time
     assert tried_in_words(own) == "32 candidates, 1 trained to the end, 31 left early; 2 s, 960 candidates a minute"
 
 
@@ -699,6 +720,26 @@ def test_what_is_asked_for_in_scopes_has_names_of_its_own() -> None:
     assert list(hp.values) == [f"{block}/{name}" for block in ("first", "second") for name in ("kind", "drop", "rate")]
 
 
+@pytest.mark.parametrize("given", ["customers.csv", np.zeros((4, 2)), None])
+def test_what_is_no_dataset_is_refused_and_what_makes_one_is_told(given: Any) -> None:
+    name = type(given).__name__
+    for ask in (kohort.tune, lambda given: kohort.Study(["none"], given)):
+        with pytest.raises(
+            DataError, match=rf"must be a kohort\.data\.Dataset\. Got {name}\. A table or a file becomes"
+        ):
+            ask(given)
+
+
+def test_a_range_of_a_function_that_is_reversed_is_told_by_its_name() -> None:
+    def reversed_range(hp: Any) -> keras.Model:
+        raise AssertionError(hp.Float("rate", 0.5, 0.1))
+
+    with pytest.raises(
+        RecipeError, match="ValueError: 'rate' must go from a lower end, at most the upper one. Got 0.5"
+    ):
+        kohort.tune(rows(), space=reversed_range, candidates=2, minutes=None, verbose=0)
+
+
 def test_a_function_that_does_not_build_is_refused_with_its_values() -> None:
     def broken(hp: Any) -> keras.Model:
         raise TypeError(f"no {hp.Int('units', 3, 3)}")
@@ -718,6 +759,7 @@ def test_a_function_that_does_not_build_is_refused_with_its_values() -> None:
         ({"structures": 0}, "structures must be at least 1. Got 0"),
         ({"batch_size": -3}, "batch_size must be at least 1. Got -3"),
         ({"seed": -1}, "seed must be at least 0. Got -1"),
+        ({"study": "folder"}, r"study must be an optuna\.Study\. Got str\. A folder .* is passed as folder"),
         ({"metric": "auc"}, "goes by one of"),
         ({"space": "cocktial"}, "no recipe is called 'cocktial'|must leave something"),
     ],
@@ -769,11 +811,15 @@ def test_the_command_searches_a_file_and_writes_reports(tmp_path: Path) -> None:
     scores = [own["validation"] for own in told["found"]["tried"] if own["finished"]]
     assert best[0]["validation accuracy"] == pytest.approx(max(scores))
     assert "recipe (tuned)" in run("report", folder, "--report", str(tmp_path / "again.html"))
+    again = [*words[:-1], str(tmp_path / "other"), "--no-ingredients", "--report", str(tmp_path / "out")]
+    assert (tmp_path / "out" / "doses.html").exists()
+    run(*again)
+    assert not (tmp_path / "out" / "doses.html").exists()  # it would be of another search
     network = ["export", folder, str(tmp_path / "own.py"), "--recipe", "recipe (tuned)", "--seed", "0"]
     run(*network, "--data", str(tmp_path / "made.csv"), "--target", "y", "--task", "classification")
     assert "0.0 MiB removed" in run("gc", folder)
     (Path(folder) / "mine.txt").write_text("stays")
-    run("rm", folder, "--yes")
+    assert "is removed, but for other files that are in the folder: " in run("rm", folder, "--yes")
     assert [path.name for path in Path(folder).iterdir()] == ["mine.txt"]
 
 
@@ -809,3 +855,11 @@ def test_a_search_that_has_not_ended_has_no_comparison_to_report(tmp_path: Path)
 def test_the_plain_network_has_a_rate_to_choose_and_nothing_else() -> None:
     assert [knob.name for knob in baseline().knobs] == ["adam rate"]
     assert len(baseline().structures(6, 0)) == len(baseline(images=True).structures(6, 0)) == 1
+
+
+def test_a_folder_for_reports_is_not_made_before_there_are_any(tmp_path: Path) -> None:
+    check_folder(tmp_path / "new" / "deep")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="the reports' folder cannot be made: .*file is a file. Name another"):
+        check_folder(tmp_path / "file" / "deep")

@@ -308,7 +308,9 @@ def rm(
             study = read_study(folder)
             told = f"{len(study.runs)} runs of {study.identity.dataset} in {study.generations} generations"
         typer.confirm(f"Remove {folder} with {told}?", abort=True)
-    print(f"{folder} is removed: {(remove_search if search else remove_study)(folder) / 2**20:,.1f} MiB.")
+    freed = (remove_search if search else remove_study)(folder) / 2**20
+    stays = ", but for other files that are in the folder" if folder.exists() else ""
+    print(f"{folder} is removed{stays}: {freed:,.1f} MiB.")
 
 
 def gc(folder: Folder) -> None:

@@ -98,6 +98,11 @@ class Dataset:
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.classes, tuple | list):
+            raise DataError(
+                f"dataset {self.name!r}: classes must be the classes' names, by number. Got {self.classes!r}. Pass "
+                "a tuple of texts, and none where y are numbers to be foretold."
+            )
         kinds, wanted = (
             ("iu", "whole numbers") if self.classes else ("f", "floating-point numbers, as it has no classes")
         )
@@ -249,3 +254,17 @@ class Dataset:
                 f"mean. Got {self.y[furthest]:g} in row {furthest + 1}. Mend it, or leave the row out."
             )
         return Targets(scaled.astype(np.float32), centre, spread)
+
+
+def check_dataset(given: object) -> None:
+    """Refuses what is no dataset, and says how one is made.
+
+    Raises:
+        DataError: It is none.
+    """
+    if not isinstance(given, Dataset):
+        raise DataError(
+            f"the dataset must be a kohort.data.Dataset. Got {type(given).__name__}. A table or a file becomes one by "
+            "kohort.data.load(table, target), arrays by kohort.data.Dataset(name, x, y, classes); kohort.data.named "
+            "has small ones."
+        )

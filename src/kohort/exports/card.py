@@ -16,7 +16,7 @@ from kohort.report.document import Document
 from kohort.report.markdown import code, table, text
 from kohort.report.sentences import improvement_in_words
 from kohort.run import Run
-from kohort.statistics import mean_interval
+from kohort.statistics import mean_interval, share_interval
 
 
 def write_card(document: Document, run: Run, path: Path, *, chosen: bool = False) -> Path:
@@ -161,12 +161,13 @@ def _limits(document: Document, run: Run, chosen: bool) -> Iterator[str]:
 
 
 def _score(document: Document, run: Run) -> str:
-    """The test score, with Student's interval over test rows where they differ and the score is finite."""
+    """The test score with its interval over test rows: exact of a share, else Student's where it is finite."""
     assert run.test is not None
     units, outcomes = document.units, run.test.outcomes.astype(np.float64)
     if not math.isfinite(run.test.score) or np.ptp(outcomes) == 0.0:
         return f"{units.score(run.test.score)} ({len(outcomes):,} rows)"
-    return f"{units.within(mean_interval(outcomes))}, 95 % interval over {len(outcomes):,} rows"
+    interval = share_interval(outcomes) if set(np.unique(outcomes)) == {0.0, 1.0} else mean_interval(outcomes)
+    return f"{units.within(interval)}, 95 % interval over {len(outcomes):,} rows"
 
 
 def _list(*told: tuple[str, str]) -> Iterator[str]:

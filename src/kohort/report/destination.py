@@ -25,14 +25,13 @@ def check_report(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Makes a folder for reports, before anything is trained, or refuses it.
+    """Refuses a folder for reports that could not be made or written to, before anything is trained; makes nothing.
 
     Raises:
-        DataError: It cannot be made or written to.
+        DataError: A file is in its way, or it may not be written to.
     """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{path}: the reports' folder cannot be made: {error}. Name another.") from error
-    if not os.access(path, os.W_OK):
+    there = next(own for own in (path.resolve(), *path.resolve().parents) if own.exists())
+    if not there.is_dir():
+        raise DataError(f"{path}: the reports' folder cannot be made: {there} is a file. Name another.")
+    if not os.access(there, os.W_OK):
         raise DataError(f"{path}: the reports' folder must be one to write to. Name another, or change its rights.")

@@ -18,6 +18,7 @@ from kohort.statistics.intervals import interquartile_mean as interquartile_mean
 from kohort.statistics.intervals import iqm_interval as iqm_interval
 from kohort.statistics.intervals import mean_interval as mean_interval
 from kohort.statistics.intervals import median_interval as median_interval
+from kohort.statistics.intervals import share_interval as share_interval
 from kohort.statistics.multiplicity import holm as holm
 from kohort.statistics.optimism import Regret as Regret
 from kohort.statistics.optimism import optimism as optimism

@@ -52,6 +52,29 @@ def mean_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) ->
     return Interval(mean, mean - half, mean + half, int(given.size), level)
 
 
+def share_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Interval:
+    """The exact interval for the share of ones among independent zeros and ones (Clopper & Pearson 1934).
+
+    It lies within 0 and 1, and holds the share at least as often as `level` says; of few values it is wide.
+
+    Args:
+        values: At least one value, each 0 or 1, of shape (n,).
+        level: Coverage in (0, 1), at least attained.
+
+    Raises:
+        ValueError: There is no value, one is neither 0 nor 1, or the level is outside (0, 1).
+
+    >>> share_interval([1.0, 1.0, 1.0, 0.0])
+    Interval(mean=0.75, low=0.194..., high=0.993..., n=4, level=0.95)
+    """
+    given = _checked(values, level)
+    if not np.isin(given, (0.0, 1.0)).all():
+        raise ValueError(f"values must be 0 or 1. Got {given[~np.isin(given, (0.0, 1.0))][0]}.")
+    ones = int(given.sum())
+    exact = stats.binomtest(ones, given.size).proportion_ci(level, method="exact")
+    return Interval(ones / given.size, float(exact.low), float(exact.high), int(given.size), level)
+
+
 def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Interval:
     """The median with an interval between two order statistics.
 

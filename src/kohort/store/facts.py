@@ -69,7 +69,7 @@ def facts_of(
         "fingerprint": f"SHA-256 {fingerprint}",
         "rows": f"{train} train, {validation} validate, {test} test; {cut}",
         **({"found in the data": " ".join(remarks)} if remarks else {}),
-        "network": network,
+        "network": f"{network}{', where a recipe says nothing else' if texts else ''}",
         "training": "; ".join(
             [
                 f"{epochs} epochs, batch size {batch_size}{' where not said otherwise' if own_training else ''}",

@@ -23,6 +23,7 @@ from kohort.store.layout import CHECKPOINTS, RECORDS, locked
 from kohort.store.live import LiveFile
 from kohort.store.records import read_record, write_record
 from kohort.store.rows import CHECKED, Key, digest_of_row, identity_of, run_rows, stored_runs
+from kohort.store.searches import is_search
 
 Weights = Literal["all", "best", "none"]
 """Which runs' weights are kept: `"best"` are those of each recipe's run that is best on its own validation rows, of the
@@ -47,6 +48,8 @@ class StudyFolder:
     def __init__(self, path: Path, identity: Identity, *, weights: Weights = "all", force: bool = False):
         if path.exists() and not path.is_dir():
             raise StudyError(f"{path}: a study must be a folder. Got a file. Name another.")
+        if is_search(path):
+            raise StudyError(f"{path}: a study needs a folder of its own. Got that of a search. Name another.")
         self.path, self.identity, self.weights = path, identity, weights
         self.remarks: list[str] = []
         self.follow = LiveFile(path)

@@ -88,7 +88,7 @@ class Journal:
     def _read(self, path: Path) -> None:
         identity, self.lines, size = read_journal(path)
         if self.lines and identity != self._identity:
-            other = [name for name in self._identity if identity.get(name) != self._identity[name]]
+            other = [name for name in self._identity if name != "called" and identity.get(name) != self._identity[name]]
             raise StudyError(
                 f"{path} is the journal of another search: {', '.join(other) or 'its entries'} differ. "
                 "Name another folder, or remove the file to search anew."

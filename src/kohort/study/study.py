@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from kohort.cohort.outcomes import measure
-from kohort.data.dataset import Dataset
+from kohort.data.dataset import Dataset, check_dataset
 from kohort.data.splitting import Split, duplicates_across, parts, split
 from kohort.errors import DataError, RecipeError
 from kohort.executors.work import Executor
@@ -126,6 +126,7 @@ class Study:
         if isinstance(seeds, str):
             self.looks = _looks(seeds, most_seeds)
             seeds = self.looks.seeds[0]
+        check_dataset(dataset)
         self.dataset = dataset
         rows = parts(dataset, batch_size)
         first = split(dataset, 0, batch_size)

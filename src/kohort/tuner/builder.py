@@ -117,6 +117,9 @@ def _by(trial: Trial, name: str, kind: str, bounds: Mapping[str, Any]) -> Any:
     if kind == "choice":
         return trial.suggest_categorical(name, bounds["choices"])
     low, high, log = bounds["low"], bounds["high"], bounds["log"]
+    if not (low <= high and (low > 0 or not log)):
+        least = "above 0 and " if log else ""
+        raise ValueError(f"{name!r} must go from a lower end, {least}at most the upper one. Got {low} to {high}")
     if kind == "int":
         return trial.suggest_int(name, low, high, step=1 if log else bounds["step"], log=log)
     return trial.suggest_float(name, low, high, step=None if log else bounds["step"], log=log)

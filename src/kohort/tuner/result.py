@@ -23,7 +23,7 @@ from kohort.tuner.ensemble import Greedy
 from kohort.tuner.setting import Setting
 from kohort.tuner.side import Side
 from kohort.tuner.space import Called
-from kohort.tuner.told import promise_in_words, search_of, too_few_in_words, tried_in_words
+from kohort.tuner.told import overrun_in_words, promise_in_words, search_of, too_few_in_words, tried_in_words
 
 AGAIN = (
     "The chosen recipe trained again for this page, under the same seeds but beside other recipes, in another program. "
@@ -158,7 +158,8 @@ class TuneResult:
             folder: Where: `report.html`, `ingredients.html`, `doses.html`; `recipe.keras`, the network of `best()`, as
                 `kohort.load_network` reads it; `recipe.py`, which trains the network of
                 `best()` again with Keras alone, on the rows in `recipe.npz`; and `plain.py` with `plain.npz` likewise.
-                Of a builder these hold its values.
+                Of a builder these hold its values. What an earlier search has written there is replaced, and its
+                pages of ingredients and doses are removed where there are none now.
             command: The command that makes it again, where there is one.
 
         Returns:
@@ -174,9 +175,11 @@ class TuneResult:
             raise DataError(f"{place}: cannot be written: {error}. Name another folder.") from error
         files = [write_report(self.document(command), place / "report.html")]
         for name, study in (("ingredients", self.ingredients), ("doses", self.doses)):
+            page = place / f"{name}.html"
             if study is not None:
-                document = replace(study.document(), search=Search((AGAIN,), (), ()))
-                files.append(write_report(document, place / f"{name}.html"))
+                files.append(write_report(replace(study.document(), search=Search((AGAIN,), (), ())), page))
+            else:
+                page.unlink(missing_ok=True)  # it would be of another search
         files.append(self.final.export(self.called.chosen, self._seed(self.called.chosen), place / "recipe.keras"))
         for name, recipe in (("recipe", self.called.chosen), ("plain", self.called.beside)):
             files.append(self._write_code(recipe, place / f"{name}.py"))
@@ -237,13 +240,14 @@ class TuneResult:
         if self.ingredients is not None:
             told += ["Its ingredients, each left out:", *verdict_sentences(self.ingredients.comparison)]
         told.append(self._promise)
-        told += [own for own in (too_few_in_words(found),) if own]
+        told += [own for own in (too_few_in_words(found), overrun_in_words(found)) if own]
         before = len(found.tried) + len(plain.tried) - found.new - plain.new
         return (
             *told,
             f"Tried for the {called.what.lower()}: {tried_in_words(found)}.",
             f"Tried for the {called.other.lower()}: {tried_in_words(plain)}.",
-            f"{self.seconds:.0f} s in all{', besides what the folder held already' if before else ''}.",
+            f"{self.seconds:.0f} s from the first candidate to the last comparison"
+            f"{', besides what the folder held already' if before else ''}.",
         )
 
     def __str__(self) -> str:

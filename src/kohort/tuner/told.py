@@ -12,6 +12,9 @@ from kohort.tuner.side import FINALISTS, Side
 
 _BETWEEN = re.compile(r"\+(?=[a-z])")  # a plus between techniques, and none of an exponent
 
+OVERRUN = 1.2
+"""How many times as long as was asked for a search may take without a word."""
+
 BY_THE_CLOCK = (
     "A search that ends by the clock tries more or fewer candidates when it is run again, and may choose another "
     "recipe: one of as many --candidates repeats to the digit."
@@ -39,6 +42,17 @@ def too_few_in_words(searched: Searched) -> str:
         f"Only {finished} of {len(searched.tried)} candidates trained to the end, fewer than the {FINALISTS} that are "
         "compared under fresh seeds, so others were added: more time, more candidates or fewer epochs give a better "
         "choice."
+    )
+
+
+def overrun_in_words(searched: Searched) -> str:
+    """That the first round took longer than was asked for; empty where it did not."""
+    minutes = searched.budget.minutes
+    if minutes is None or searched.seconds < OVERRUN * 60.0 * minutes or any(own.round for own in searched.tried):
+        return ""
+    return (
+        f"The search took {searched.seconds:.0f} s instead of {60.0 * minutes:.0f}: its first round, of "
+        f"{len(searched.tried)} candidates, always ends."
     )
 
 
@@ -89,7 +103,7 @@ def search_of(setting: Setting, found: Side, beside: Side, units: Units, told: t
         f"The best {len(final.finalists)} trained again under {len(final.finalists[0].curves)} seeds that the search "
         "had not seen; the best of these, on average on the validation rows, was chosen with its number of epochs.",
         *((BY_THE_CLOCK,) if found.searched.budget.minutes is not None else ()),
-        *(own for own in (too_few_in_words(found.searched),) if own),
+        *(own for own in (too_few_in_words(found.searched), overrun_in_words(found.searched)) if own),
         *told,
     ]
     heads = (

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import optuna
 
-from kohort.data.dataset import Dataset
+from kohort.data.dataset import Dataset, check_dataset
 from kohort.errors import DataError, RecipeError, StudyError
 from kohort.progress import Listener, silent
 from kohort.recipes.definition import code_of
 from kohort.runtime import check_backend
+from kohort.store.database import FILE
 from kohort.store.journal import Journal
 from kohort.store.layout import locked
 from kohort.store.searches import SIDES, journal_of
@@ -114,6 +115,12 @@ def tune(
         if value is not None and not (value >= least and value > 0.0):
             told = f"at least {least:g}" if least else "above 0"
             raise DataError(f"{name} must be {told}. Got {value!r}.")
+    check_dataset(dataset)
+    if study is not None and not isinstance(study, optuna.Study):
+        raise DataError(
+            f"study must be an optuna.Study. Got {type(study).__name__}. A folder that keeps the search is passed as "
+            "folder."
+        )
     if seed < 0:
         raise DataError(f"seed must be at least 0. Got {seed!r}.")
     place = None if folder is None else Path(folder)
@@ -150,6 +157,8 @@ def tune(
 @contextmanager
 def _kept_in(folder: Path) -> Iterator[None]:
     """Makes a search's folder, and keeps other searches out of it meanwhile."""
+    if (folder / FILE).is_file():
+        raise StudyError(f"{folder}: a search needs a folder of its own. Got that of a study. Name another.")
     with ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
