@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--torch", help="a Python interpreter with PyTorch")
     parser.add_argument("--tensorflow", help="a Python interpreter with Keras and TensorFlow")
+    parser.add_argument("--result", help="the result's name instead of the task's, so that other peers' stay")
     parser.add_argument("--dry", action="store_true", help="write nothing")
     options = parser.parse_args()
     pythons = {"kohort": sys.executable, "plain": sys.executable}
@@ -115,7 +116,7 @@ def main() -> None:
         names = [name for name in names if PEERS[name].environment in pythons and PEERS[name].applies(task)]
         result = measured(task, names, pythons, options.data, options.rounds)
         if not options.dry:
-            (RESULTS / f"{task.name}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+            (RESULTS / f"{options.result or task.name}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
         print(json.dumps(result["times as long as kohort"], indent=1), flush=True)
 
 

@@ -14,7 +14,6 @@ COLUMNS = {  # heading -> peers, of which the fastest counts
     "`torch.func.vmap`": ("f",),
     "scikit-learn": ("g",),
     "one run a call": ("one member",),
-    "by hand in JAX": ("by hand",),
 }
 
 
