@@ -56,6 +56,10 @@ def _for_scikit(task: Task) -> bool:
     return _plain(task) and any(not (n.filters or n.dropout or n.batchnorm) for n in task.recipes.values())
 
 
+def _for_hand(task: Task) -> bool:
+    return task.name in ("digits-mlp", "mnist1d-cnn")
+
+
 PEERS = {
     "kohort": Peer("`kohort.fit`", "kohort", "keras_peers", "cohorts", samples=False),
     "study": Peer(
@@ -76,7 +80,16 @@ PEERS = {
         "hand_peer",
         "loop",
         samples=False,
-        applies=lambda task: task.name == "digits-mlp",
+        applies=_for_hand,
+    ),
+    "by hand, patches": Peer(
+        "the same, convolutions as products of patches",
+        "plain",
+        "hand_peer",
+        "loop",
+        {"patches": True},
+        samples=False,
+        applies=lambda task: _for_hand(task) and any(network.filters for network in task.recipes.values()),
     ),
     "a": Peer("(a) build, compile, `fit`", "plain", "keras_peers", "loop"),
     "b": Peer(
