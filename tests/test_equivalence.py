@@ -223,7 +223,10 @@ def assert_same_bits(one: Run, other: Run) -> None:
 @pytest.mark.slow
 @pytest.mark.optimised
 def test_a_neighbour_that_diverges_changes_no_bit(subject: Subject, usual: kohort.Runs) -> None:
-    runs = cohort(subject, {"slow": 0.01, "other": 1e30, "fast": 0.05}, 3)
+    for rate in (1e30, 1e38):  # where the first does not diverge: that depends on how a processor rounds
+        runs = cohort(subject, {"slow": 0.01, "other": rate, "fast": 0.05}, 3)
+        if not any(runs["other", seed].outcome.finished for seed in range(3)):
+            break
     for seed in range(3):
         assert not runs["other", seed].outcome.finished
         assert_same_bits(runs["slow", seed], usual["slow", seed])

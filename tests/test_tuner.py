@@ -1,6 +1,7 @@
 """The tuner: spaces, halving, ensembles, the journal, and searches from one end to the other."""
 
 import json
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -840,9 +841,13 @@ def test_an_interruption_that_a_callback_swallows_comes_again(tmp_path: Path) ->
         def __del__(self) -> None:
             raise KeyboardInterrupt
 
-    with pytest.raises(typer.Exit), told_if_interrupted(tmp_path):
-        Swallowing()
-        time.sleep(30)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(typer.Exit), told_if_interrupted(tmp_path):
+            Swallowing()
+            time.sleep(30)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_search_that_has_not_ended_has_no_comparison_to_report(tmp_path: Path) -> None:
