@@ -67,9 +67,7 @@ def convolved(x: Any, kernel: Any, patches: bool) -> Any:
     return (seen.reshape(-1, seen.shape[2]) @ kernel.reshape(-1, kernel.shape[2])).reshape(*x.shape[:2], -1)
 
 
-def outputs(
-    network: Network, weights: Any, running: Any, x: Any, key: Any, patches: bool = False
-) -> tuple[Any, list[Any]]:
+def outputs(network: Network, weights: Any, running: Any, x: Any, key: Any, patches: bool) -> tuple[Any, list[Any]]:
     """Logits, and the running statistics after this batch; a key of None: not in training."""
     training, after = key is not None, []
     x = x[:, :, None] if network.filters else x

@@ -29,35 +29,21 @@ def run_of(study: StoredStudy, recipe: str | None, seed: int | None) -> Run:
         raise DataError(f"a network has a recipe and a seed. Got {recipe!r} and {seed!r}. Pass --recipe and --seed.")
     if (recipe, seed) in study.runs:
         return study.runs[recipe, seed]
-    name = _label(recipe)
+    name = _label(recipe) or recipe
     if (name, seed) not in study.runs:
         known = ", ".join(f"{own!r}" for own in study.identity.recipes)
         raise DataError(f"the study must have the run. Got {recipe!r}, seed {seed}. Its recipes are {known}.")
     return study.runs[name, seed]
 
 
-def _label(recipe: str) -> str:
-    """What reports call a recipe that is written in another way; of what is no recipe of the catalogue itself."""
+def _label(recipe: str) -> str | None:
+    """What reports call a recipe that is written in another way; None of what is no recipe of the catalogue."""
     from kohort.recipes.grammar import parse
 
     try:
         return parse(recipe).label
     except RecipeError:
-        return recipe
-
-
-def _check_of_the_catalogue(run: Run, text: str, to: Path) -> None:
-    """Refuses what was built by a user's function: a folder holds its weights, not the function."""
-    from kohort.recipes.grammar import parse
-
-    try:
-        parse(text)
-    except RecipeError:
-        raise DataError(
-            f"{to}: the recipe must be one of the catalogue, to be built anew. Got {run.recipe!r}, which is a function "
-            "of your own; a folder does not hold it. In Python run the study in its folder again, where nothing "
-            f"trains anew, and call result.export({run.recipe!r}, {run.seed}, {str(to)!r})."
-        ) from None
+        return None
 
 
 def export_network(
@@ -76,7 +62,13 @@ def export_network(
     run = run_of(study, recipe, seed)
     assert run.seed is not None
     text = study.identity.facts.get("texts", {}).get(run.recipe)  # what a recipe is that has a name of its own
-    _check_of_the_catalogue(run, text or run.recipe, to)
+    written = text or run.recipe
+    if _label(written) is None:
+        raise DataError(
+            f"{to}: the recipe must be one of the catalogue, to be built anew. Got {run.recipe!r}, which is a function "
+            "of your own; a folder does not hold it. In Python run the study in its folder again, where nothing "
+            f"trains anew, and call result.export({run.recipe!r}, {run.seed}, {str(to)!r})."
+        )
     if data is None:
         raise DataError("a network is built for its data, which a study's folder does not hold. Pass --data.")
     check_backend()
@@ -91,7 +83,7 @@ def export_network(
         "network": network_of(model),
         "metric": decides["metric"],
     }
-    own = Study([text or run.recipe], dataset, **options)
+    own = Study([written], dataset, **options)
     if text is not None:
         own = Study({run.recipe: replace(own.recipes[0], text=text)}, dataset, **options)
     differences = [

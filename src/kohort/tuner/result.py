@@ -23,7 +23,7 @@ from kohort.tuner.ensemble import Greedy
 from kohort.tuner.setting import Setting
 from kohort.tuner.side import Side
 from kohort.tuner.space import Called
-from kohort.tuner.told import overrun_in_words, promise_in_words, search_of, too_few_in_words, tried_in_words
+from kohort.tuner.told import promise_in_words, search_of, shortcomings, tried_in_words
 
 AGAIN = (
     "The chosen recipe trained again for this page, under the same seeds but beside other recipes, in another program. "
@@ -240,7 +240,7 @@ class TuneResult:
         if self.ingredients is not None:
             told += ["Its ingredients, each left out:", *verdict_sentences(self.ingredients.comparison)]
         told.append(self._promise)
-        told += [own for own in (too_few_in_words(found), overrun_in_words(found)) if own]
+        told += shortcomings(found)
         before = len(found.tried) + len(plain.tried) - found.new - plain.new
         return (
             *told,

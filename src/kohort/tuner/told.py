@@ -56,6 +56,11 @@ def overrun_in_words(searched: Searched) -> str:
     )
 
 
+def shortcomings(searched: Searched) -> tuple[str, ...]:
+    """What a reader should know of a search that was too short, in sentences."""
+    return tuple(told for told in (too_few_in_words(searched), overrun_in_words(searched)) if told)
+
+
 def promise_in_words(setting: Setting, promised: float, optimism: Interval, units: Units) -> str:
     """What the best validation score of a search promised, and what the recipe does on test rows.
 
@@ -103,7 +108,7 @@ def search_of(setting: Setting, found: Side, beside: Side, units: Units, told: t
         f"The best {len(final.finalists)} trained again under {len(final.finalists[0].curves)} seeds that the search "
         "had not seen; the best of these, on average on the validation rows, was chosen with its number of epochs.",
         *((BY_THE_CLOCK,) if found.searched.budget.minutes is not None else ()),
-        *(own for own in (too_few_in_words(found.searched), overrun_in_words(found.searched)) if own),
+        *shortcomings(found.searched),
         *told,
     ]
     heads = (
