@@ -5,20 +5,21 @@ import os
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"
-os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # for the processes that tests start, too
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
 import keras
 import numpy as np
 import pytest
 
 import kohort
+from tests.compiling import compile_as_users_do, compile_quickly
 
 CHROMIUM = Path("/usr/bin/chromium")
+
+compile_quickly()
 
 gc.freeze()
 """What is imported stays, so that collecting garbage need not look at it: that took two fifths of all tests' time."""
@@ -54,14 +55,8 @@ def _names_begin_anew() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Compiles without most of XLA's optimisations, which halves the time of thousands of programs, unless marked.
-
-    What is compiled one way must not serve the other: its last bits differ.
-    """
-    quickly = item.get_closest_marker("optimised") is None
-    if jax.config.read("jax_disable_most_optimizations") != quickly:
-        jax.config.update("jax_disable_most_optimizations", quickly)
-        jax.clear_caches()
+    """Thousands of programs, compiled quickly unless marked."""
+    compile_as_users_do(item.get_closest_marker("optimised") is not None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,11 @@ def room(module: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
-def imports(path: Path, everywhere: bool = True) -> set[str]:
+MODULES = frozenset(module_of(path) for path in FILES)
+
+
+@cache
+def imports(path: Path, everywhere: bool = True) -> frozenset[str]:
     """Modules that a file imports; only while it is being loaded, unless `everywhere`."""
     tree = ast.parse(path.read_text())
     body = ast.walk(tree) if everywhere else iter(tree.body)
@@ -119,9 +124,8 @@ def imports(path: Path, everywhere: bool = True) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            modules = {module_of(file) for file in FILES}
-            found |= {name if name in modules else node.module for name in names}
-    return found
+            found |= {name if name in MODULES else node.module for name in names}
+    return frozenset(found)
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)

@@ -1,34 +1,54 @@
-"""The command line as a user runs it: a process of its own, text on standard output, progress on standard error."""
+"""The command line as a user runs it: text on standard output, progress on standard error."""
 
+import contextlib
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import kohort
-from kohort.cli.app import app
+from kohort.cli.app import app, main
 from kohort.errors import DataError
 from kohort.store.reading import read_study
 
 
-def kohort_(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+def in_a_process(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from kohort.cli.app import main; main()", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=folder, check=False)
+
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def kohort_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command in this process, which has what takes seconds imported."""
+
+    def run(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["kohort", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped, contextlib.chdir(folder or Path.cwd()):
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(words, int(stopped.value.code or 0), said.out, said.err)
+
+    return run
 
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
     folder = tmp_path_factory.mktemp("compare")
     words = ["compare", "digits", "--recipes", "none,dropout=0.5", "--seeds", "3", "--epochs", "2"]
-    return kohort_(*words, folder=folder), folder
+    return in_a_process(*words, folder=folder), folder
 
 
 def test_help_is_instant_and_names_the_commands() -> None:
     started = time.perf_counter()
-    done = kohort_("--help")
+    done = in_a_process("--help")
     assert time.perf_counter() - started < 5.0  # a second at most; JAX and Keras alone would take three
     assert done.returncode == 0
     assert "compare" in done.stdout
@@ -53,14 +73,14 @@ def test_help_is_instant_and_names_the_commands() -> None:
         "lab",
     ],
 )
-def test_every_command_has_help_with_an_example(command: str) -> None:
+def test_every_command_has_help_with_an_example(command: str, kohort_: Command) -> None:
     done = kohort_(command, "--help")
     assert done.returncode == 0
     assert f"Example: kohort {command}" in done.stdout
 
 
 def test_version() -> None:
-    assert kohort_("--version").stdout.strip() == f"kohort {kohort.__version__}"
+    assert in_a_process("--version").stdout.strip() == f"kohort {kohort.__version__}"
 
 
 @pytest.mark.slow
@@ -81,9 +101,10 @@ def test_compare_prints_a_table_and_writes_a_report(compared: tuple) -> None:
 
 
 @pytest.mark.slow
-def test_json_holds_the_numbers_and_comes_out_the_same_again(tmp_path: Path) -> None:
+def test_json_holds_the_numbers_and_comes_out_the_same_again(tmp_path: Path, kohort_: Command) -> None:
     words = ["compare", "iris", "--recipes", "none,l2", "--seeds", "2", "--epochs", "2", "--batch-size", "8"]
-    one, other = (kohort_(*words, "--json", "--quiet", "--report", str(tmp_path / "r.html")) for _ in range(2))
+    words += ["--json", "--quiet", "--report", str(tmp_path / "r.html")]
+    one, other = in_a_process(*words), kohort_(*words)
     assert one.stderr == ""
     result = json.loads(one.stdout)
     assert result["plan"]["dataset"][0] == "iris"
@@ -98,8 +119,7 @@ def test_json_holds_the_numbers_and_comes_out_the_same_again(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.slow
-def test_runs_of_different_lengths_are_compared(tmp_path: Path) -> None:
+def test_runs_of_different_lengths_are_compared(tmp_path: Path, kohort_: Command) -> None:
     words = ["compare", "digits", "--recipes", "none,earlystopping=1", "--seeds", "4", "--epochs", "30"]
     done = kohort_(*words, "--study", "s", folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -122,7 +142,7 @@ def test_who_trains_is_checked_before_anything_is_read(words: list[str], message
         app(["compare", "no-such-data", *words, "--report", str(tmp_path / "r.html")], standalone_mode=False)
 
 
-def test_diagnostics_may_be_switched_off(tmp_path: Path) -> None:
+def test_diagnostics_may_be_switched_off(tmp_path: Path, kohort_: Command) -> None:
     words = [
         "compare",
         "moons",
@@ -141,7 +161,7 @@ def test_diagnostics_may_be_switched_off(tmp_path: Path) -> None:
     assert not any(run.diagnostics for run in read_study(tmp_path / "s").runs.values())
 
 
-def test_a_report_that_cannot_be_written_loses_no_result(tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_loses_no_result(tmp_path: Path, kohort_: Command) -> None:
     (tmp_path / "full.html").symlink_to("/dev/full")
     words = ["--recipes", "none", "--seeds", "1", "--epochs", "1", "--report", "full.html"]
     done = kohort_("compare", "iris", *words, folder=tmp_path)
@@ -170,13 +190,21 @@ def test_a_report_that_cannot_be_written_loses_no_result(tmp_path: Path) -> None
         (["compare", "digits", "--report", "."], "the report must be a file. Got the folder"),
     ],
 )
-def test_what_is_refused_is_one_line_and_exit_code_two(words: list[str], message: str, tmp_path: Path) -> None:
+def test_what_is_refused_is_one_line_and_exit_code_two(
+    words: list[str], message: str, tmp_path: Path, kohort_: Command
+) -> None:
     done = kohort_(*words, folder=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stdout == ""
     assert not list(tmp_path.iterdir())
+
+
+def test_a_refusal_ends_the_process_with_code_two() -> None:
+    done = in_a_process("compare", "digit")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("kohort: no dataset is called 'digit'. Did you mean 'digits'? ")
 
 
 NARROW = """
@@ -189,10 +217,10 @@ def narrow(inputs, outputs, dropout=0.0):
 
 
 @pytest.mark.slow
-def test_ones_own_network_is_found_beside_the_command(tmp_path: Path) -> None:
+def test_ones_own_network_is_found_beside_the_command(tmp_path: Path, kohort_: Command) -> None:
     (tmp_path / "networks_of_mine.py").write_text(NARROW)
     words = ["compare", "wdbc", "--seeds", "2", "--epochs", "2", "--recipes", "none,dropout=0.3+sgd", "--quiet"]
-    done = kohort_(*words, "--model", "networks_of_mine:narrow", folder=tmp_path)
+    done = in_a_process(*words, "--model", "networks_of_mine:narrow", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "dropout 0.3 + sgd" in done.stdout
     page = (tmp_path / "report.html").read_text("utf-8")
@@ -207,7 +235,7 @@ def test_ones_own_network_is_found_beside_the_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_file_is_compared_on_and_what_was_found_is_said(tmp_path: Path) -> None:
+def test_a_file_is_compared_on_and_what_was_found_is_said(tmp_path: Path, kohort_: Command) -> None:
     lines = [f"{row % 7},{'ab'[row % 2]},{row % 5},{'yes' if row % 3 else 'no'}" for row in range(120)]
     (tmp_path / "people.csv").write_text("age,kind,who,member\n" + "\n".join(lines))
     words = ["compare", "people.csv", "--recipes", "none,l1", "--seeds", "2", "--epochs", "1", "--batch-size", "8"]
@@ -223,7 +251,7 @@ def test_a_file_is_compared_on_and_what_was_found_is_said(tmp_path: Path) -> Non
     assert (named.returncode, "--target can be said of a file only" in named.stderr) == (2, True)
 
 
-def test_doctor_finds_this_machine_fit() -> None:
+def test_doctor_finds_this_machine_fit(kohort_: Command) -> None:
     done = kohort_("doctor")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("  right  ") == 5
@@ -264,7 +292,7 @@ def test_the_selfcheck_tells_a_nan_from_a_right_number() -> None:
     assert _check("same", lambda x: x, lambda x: x, ones).right
 
 
-def test_lab_lists_the_claims() -> None:
+def test_lab_lists_the_claims(kohort_: Command) -> None:
     done = kohort_("lab", "--json")
     assert done.returncode == 0, done.stderr
     claims = json.loads(done.stdout)
@@ -283,7 +311,7 @@ def test_lab_lists_the_claims() -> None:
         (["l1-sparsity", "--folder", __file__], "cannot be written"),
     ],
 )
-def test_lab_refuses_at_the_door(words: list[str], told: str) -> None:
+def test_lab_refuses_at_the_door(words: list[str], told: str, kohort_: Command) -> None:
     done = kohort_("lab", *words)
     assert done.returncode == 2
     assert done.stderr.startswith("kohort: ")
@@ -292,7 +320,7 @@ def test_lab_refuses_at_the_door(words: list[str], told: str) -> None:
 
 
 @pytest.mark.slow
-def test_lab_tries_a_claim_and_writes_its_page(tmp_path: Path) -> None:
+def test_lab_tries_a_claim_and_writes_its_page(tmp_path: Path, kohort_: Command) -> None:
     done = kohort_("lab", "l1-sparsity", "--quick", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "A quick look with 4 seeds" in done.stdout

@@ -383,6 +383,7 @@ def drawn(shown: Any, enough: Callable[[int], bool], seconds: float = 90.0) -> i
 
 
 @pytest.mark.slow
+@pytest.mark.optimised  # it trains for long
 def test_a_page_follows_a_training_as_it_goes(browser: Any, tmp_path: Path) -> None:
     asked = study(tmp_path / "live", ("none", "batchnorm", "dropout"), epochs=400, batch_size=32, seeds=8)
     ended: list[Any] = []

@@ -27,6 +27,9 @@ from kohort.run import Failure, Run
 from kohort.study.pieces import cut
 from kohort.study.rounds import Rounds
 
+pytestmark = pytest.mark.optimised
+
+
 RECIPES = ["none", "l2=0.01", "dropout=0.3", "batchnorm"]
 
 

@@ -16,6 +16,9 @@ from kohort.cohort import memory
 from kohort.errors import NotSupportedError, RecipeError
 from kohort.store.reading import read_study
 
+pytestmark = pytest.mark.optimised
+
+
 MOONS = kohort.data.moons()
 RECIPES = ["none", "l2", "batchnorm", "earlystopping=1"]
 OPTIONS: dict[str, Any] = {"seeds": 3, "epochs": 2, "batch_size": 32}

@@ -284,6 +284,7 @@ def test_code_of_a_claim_is_ten_lines_or_so(claim: Claim) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.optimised  # some train for long
 @ALL
 def test_code_of_a_claim_runs(claim: Claim) -> None:
     shorter = re.sub(r"\bseeds=\d+", "seeds=3", claim.code)

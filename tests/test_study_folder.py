@@ -23,6 +23,9 @@ from kohort.recipes.recipe import Recipe
 from kohort.store import checkpoint, disk
 from kohort.study import rounds
 
+pytestmark = pytest.mark.optimised
+
+
 MOONS = kohort.data.moons()
 OPTIONS: dict[str, Any] = {"seeds": 3, "epochs": 3, "batch_size": 32}
 

@@ -1,5 +1,7 @@
 """What a search came to."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -169,17 +171,16 @@ class TuneResult:
             DataError: They cannot be written.
         """
         place = Path(folder)
-        try:
+        with _writing(place):
             place.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{place}: cannot be written: {error}. Name another folder.") from error
         files = [write_report(self.document(command), place / "report.html")]
         for name, study in (("ingredients", self.ingredients), ("doses", self.doses)):
             page = place / f"{name}.html"
             if study is not None:
                 files.append(write_report(replace(study.document(), search=Search((AGAIN,), (), ())), page))
             else:
-                page.unlink(missing_ok=True)  # it would be of another search
+                with _writing(page):
+                    page.unlink(missing_ok=True)  # it would be of another search
         files.append(self.final.export(self.called.chosen, self._seed(self.called.chosen), place / "recipe.keras"))
         for name, recipe in (("recipe", self.called.chosen), ("plain", self.called.beside)):
             files.append(self._write_code(recipe, place / f"{name}.py"))
@@ -193,10 +194,8 @@ class TuneResult:
     def _write_code(self, recipe: str, path: Path) -> Path:
         if isinstance(self._recipe(recipe).build, Built):
             return self.final.export(recipe, self._seed(recipe), path)
-        try:
+        with _writing(path):
             path.write_text(self.code(recipe), "utf-8")
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written: {error}. Name another folder.") from error
         return path
 
     @property
@@ -256,3 +255,11 @@ class TuneResult:
     def _repr_html_(self) -> str:
         """What came of it, for notebooks."""
         return list_html(self.sentences)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error}. Name another folder.") from error
