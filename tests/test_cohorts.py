@@ -150,13 +150,21 @@ def test_recipes_in_another_order_give_the_same(one_hot: Arrays) -> None:
         assert largest_gap(one[key].weights, other[key].weights) <= 1e-6
 
 
-@pytest.mark.parametrize(("at_once", "devices"), [(2, 1), (3, 1), (3, 2), (12, 2)])
-def test_members_vectorised_equal_members_mapped(digits: Arrays, at_once: int, devices: int) -> None:
+VECTORISED: dict[str, Any] = {"seeds": 5, "epochs": 2, "validation_split": 0.2, "verbose": 0}
+
+
+@pytest.fixture(scope="module")
+def mapped(digits: Arrays) -> kohort.Runs[Any]:
+    return kohort.fit(TEXTBOOK, *digits, **VECTORISED)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("at_once", [2, 3, 12])
+def test_members_vectorised_equal_members_mapped(
+    digits: Arrays, mapped: kohort.Runs[Any], at_once: int, devices: int
+) -> None:
     """In groups, the last of which is not full, or all of a device's members, as on accelerators: to rounding."""
-    options: dict[str, Any] = {"seeds": 5, "epochs": 2, "validation_split": 0.2, "verbose": 0}
-    build = {name: TEXTBOOK[name] for name in ("dropout", "batchnorm")}
-    mapped = kohort.fit(build, *digits, **options)
-    vectorised = kohort.fit(build, *digits, **options, at_once=at_once, devices=devices)
+    vectorised = kohort.fit(TEXTBOOK, *digits, **VECTORISED, at_once=at_once, devices=devices)
     assert {"at once" in run.plan for run in mapped.values()} == {False}
     assert {"at once" in run.plan for run in vectorised.values()} == {True}
     for key, run in mapped.items():
