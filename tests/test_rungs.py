@@ -20,7 +20,7 @@ from kohort.training import Request, fit_members, trace_alone
 from tests.compilations import Compilations
 from tests.test_equality import assert_same_history, largest_gap
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.optimised]
 
 ROWS, EPOCHS, BATCH = 64, 6, 16
 PROBLEM = Problem((5,), 3, "multiclass", ROWS // BATCH, EPOCHS, rows=ROWS)
