@@ -81,3 +81,8 @@ def test_members_that_go_on_are_shared_out_anew_and_keep_their_states() -> None:
     population.change(4, {0: np.full(2, 9.0)})
     population.upload()
     assert [float(population.fetch(member)[0][0]) for member in range(6)] == [0, 1, 2, 3, 9, 5]
+    population.change(1, {0: np.full(2, 7.0)})
+    last = population.withdraw([5, 1, 4])
+    assert {member: state[0].tolist() for member, state in last.items()} == {5: [5, 5], 1: [7, 7], 4: [9, 9]}
+    assert all(state[0].base is None for state in last.values())  # to keep one member is not to keep them all
+    assert population.state == [None]

@@ -156,8 +156,9 @@ def plan_of(order: Order) -> Plan:
 def memory_of(order: Order, plan: Plan) -> int:
     """Bytes that a cohort takes while it trains, as an estimate from above.
 
-    The members' states three times (as they were built, on the devices, and on the way there), the data on the host
-    and on every device, the orders of the rows of one call twice, and what one step of those at work at once needs.
+    The members' states three times (as they were built, on the devices, and on the host as callbacks see them), the
+    data on the host and on every device, the orders of the rows of one call twice, and what one step of those at work
+    at once needs.
     """
     slots, devices = plan.per_device * len(plan.devices), len(plan.devices)
     data = order.data

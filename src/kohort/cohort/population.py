@@ -28,8 +28,10 @@ class Population:
         self._member_in = np.array([*range(len(members)), *[-1] * spare])  # slot -> member; −1: empty
         self._recipe = np.array([member.recipe for member in members], np.int32)
         padded = [*self.members, *[self.members[-1]] * spare]  # what lies in an empty slot never trains
-        stacked = [np.stack(values) for values in zip(*(member.state for member in padded), strict=True)]
-        self.state: Any = self.spread.apart(stacked)
+        # a variable after the other, so that only one lies on the way to the devices
+        self.state: Any = [
+            self.spread.apart(np.stack(values)) for values in zip(*(member.state for member in padded), strict=True)
+        ]
         self._host: list[np.ndarray] | None = None
         self._changed: set[int] = set()
 
@@ -121,6 +123,18 @@ class Population:
         self.upload()
         slots = self._slots()
         return [np.array(values[slots]) for values in jax.device_get(self.state)]
+
+    def withdraw(self, members: Iterable[int]) -> dict[int, list[np.ndarray]]:
+        """Some members' last states, on the host. The devices give theirs up: each variable is there or here."""
+        self.upload()
+        self._host, slots = None, self._slots()
+        last: dict[int, list[np.ndarray]] = {member: [] for member in members}
+        for position in range(len(self.state)):
+            values = jax.device_get(self.state[position])
+            self.state[position] = None
+            for member, state in last.items():
+                state.append(np.array(values[slots[member]]))
+        return last
 
     def replace_all(self, state: Sequence[np.ndarray]) -> None:
         """Gives all members the states that `fetch_all` gave."""

@@ -110,8 +110,13 @@ class CohortTraining:
         return [replace(result, seconds=each * len(result.epochs)) for result in self.results()]
 
     def results(self) -> list[Trained]:
-        """The members as they are now."""
-        return [self._result(member) for member in range(len(self.order.members))]
+        """The members after their training, which cannot go on."""
+        numbers = range(len(self.order.members))
+        last = self.population.withdraw(member for member in numbers if member not in self.ended)
+        for member in last:
+            last[member] = finalized(self.order.models[self.recipe(member)], last[member])
+        last |= self.ended
+        return [self._result(member, last[member]) for member in numbers]
 
     # without callbacks: as many epochs a call as fill half a second
 
@@ -455,13 +460,8 @@ class CohortTraining:
                 history.setdefault(name, []).append(value)
         return history
 
-    def _result(self, member: int) -> Trained:
+    def _result(self, member: int, state: list[np.ndarray]) -> Trained:
         own = self.heard[member]
-        if member in self.ended:
-            state = self.ended[member]
-        else:
-            model = self.order.models[self.recipe(member)]
-            state = finalized(model, [np.array(value) for value in self.population.fetch(member)])
         epochs = self.trained[member]
         history = self._history(member) if own is None else dict(own.history.history)
         validated = [self.course.validates(epoch) for epoch in epochs]
