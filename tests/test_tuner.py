@@ -34,6 +34,7 @@ from kohort.tuner.ensemble import greedy
 from kohort.tuner.finalists import final_of
 from kohort.tuner.halving import Halving, rungs_of
 from kohort.tuner.objective import best_epoch, objective_of
+from kohort.tuner.result import TuneResult
 from kohort.tuner.sampling import Sampler
 from kohort.tuner.search import Budget, Searched, search
 from kohort.tuner.setting import Setting
@@ -396,6 +397,33 @@ def test_a_study_of_the_users_own_chooses_and_learns() -> None:
 
 
 @pytest.mark.slow
+def test_a_study_of_the_users_own_chooses_in_a_search_that_is_interrupted(tmp_path: Path) -> None:
+    """Its trials are numbered by the study, which may hold others; candidates by the search, over processes."""
+    own = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
+    own.tell(own.ask(), 0.5)
+    path = tmp_path / "search.jsonl"
+    options: dict[str, Any] = {"structures": 1, "halving": False}
+    search(setting(epochs=1), SMALL, Budget(candidates=3), study=own, journal=Journal(path, {}), **options)
+    assert [trial.number for trial in own.trials] == [0, 1, 2, 3]
+    other = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=2))
+    found = search(setting(epochs=1), SMALL, Budget(candidates=5), study=other, journal=Journal(path, {}), **options)
+    assert [one.number for one in found.tried] == [0, 1, 2, 3, 4]
+    assert found.new == len(other.trials) == 2
+    told = [trial.value for trial in (*own.trials[1:], *other.trials)]
+    assert told == [pytest.approx(one.score) for one in found.tried]
+    assert len({one.values["adamw rate"] for one in found.tried}) == 5
+
+
+@pytest.mark.slow
+def test_tune_takes_a_study_of_the_users_own() -> None:
+    own = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
+    options: dict[str, Any] = {"candidates": 4, "minutes": None, "epochs": 3, "seeds": 6, "structures": 1}
+    result = kohort.tune(rows(), space=SMALL, study=own, ingredients=False, verbose=0, **options)
+    assert [one.number for one in result.found.searched.tried] == [trial.number for trial in own.trials] == [*range(4)]
+    assert (result.ingredients, result.doses) == (None, None)
+
+
+@pytest.mark.slow
 def test_a_search_compiles_a_program_for_each_structure_and_each_candidate_equals_fit() -> None:
     own = setting()
     forget()
@@ -507,7 +535,7 @@ def test_the_end_of_a_search_is_judged_on_rows_and_seeds_that_it_has_not_seen(tm
     assert result.model("plain (tuned)").count_params() > 0
     with pytest.raises(DataError, match=r"must be one of 'plain \(tuned\)', 'recipe \(tuned\)'\. Got 'plain'"):
         result.model("plain")
-    assert result.ensemble.weights.sum() == pytest.approx(1.0)
+    assert result.greedy.weights.sum() == pytest.approx(1.0)
     assert 0.3 < result.ensemble_test.score <= 1.0
     assert set(result.ensemble_test.rows) == test
     if result.ingredients is not None:
@@ -529,6 +557,7 @@ def test_the_end_of_a_search_is_judged_on_rows_and_seeds_that_it_has_not_seen(tm
     again_page = (tmp_path / "out" / "ingredients.html").read_text() if result.ingredients is not None else ""
     assert not again_page or "in another program" in again_page
     assert kohort.load_network(tmp_path / "out" / "recipe.keras").count_params() == result.model().count_params()
+    assert_the_ensemble_predicts(result, kohort.load_network(tmp_path / "out" / "ensemble.keras"))
     assert "A greedy ensemble of " in page
     assert "<code>kohort tune made</code>" in page
     table = result.document().search
@@ -547,10 +576,44 @@ def test_the_end_of_a_search_is_judged_on_rows_and_seeds_that_it_has_not_seen(tm
 
 
 @pytest.mark.slow
+def test_an_ingredient_that_spoils_the_recipe_is_found_out() -> None:
+    options: dict[str, Any] = {"candidates": 4, "minutes": None, "epochs": 12, "seeds": 6, "structures": 1}
+    result = kohort.tune(line(), space="dropout=0.95+adamw:rate=0.003..0.01", verbose=0, **options)
+    assert result.ingredients is not None
+    chosen, without = result.ingredients.comparison.recipes
+    assert (chosen.recipe, without.recipe) == ("recipe (tuned)", "without dropout=0.95")
+    assert without.verdict is not None
+    assert without.verdict.kind == "helps"
+    assert "without dropout=0.95 helps" in str(result)
+    assert result.doses is not None
+    assert all(name.startswith("adamw rate ") for name in result.doses.plan.recipes[1:])
+
+
+def assert_the_ensemble_predicts(result: TuneResult, model: Any) -> None:
+    """The mean of the finalists' networks, each as often as it was chosen: of all rows, and as one model."""
+    dataset, searched = result.setting.dataset, result.setting.material.splits[0]
+    every = [network.test for network in result.found.final.networks]
+    together = result.ensemble()
+    close = 1e-5 * max(1.0, float(np.abs(together.mean).max()))  # float32, by other programs
+    np.testing.assert_allclose(together.mean, result.greedy(every), atol=close)
+    by_weights = result.setting.evaluation(searched.test, result.greedy(every))
+    assert result.ensemble_test.score == pytest.approx(by_weights.score, rel=1e-5)
+    assert len(together.each) <= result.greedy.counts.sum()
+    np.testing.assert_allclose(result.ensemble(dataset.x[searched.test]).mean, together.mean, atol=close)
+    predicted = model.predict(dataset.inputs(searched.train)[searched.test], verbose=0)
+    in_units = result.setting.material.targets[0].in_units(predicted)
+    np.testing.assert_allclose(in_units, together.mean, atol=close)
+    assert result.ensemble("validation").mean.shape == (len(searched.validation), together.mean.shape[1])
+    with pytest.raises(DataError, match="rows must be 'test', 'validation' or an array. Got 'training'"):
+        result.ensemble("training")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.slow
 def test_the_written_scripts_train_the_best_networks_again(tmp_path: Path) -> None:
     options: dict[str, Any] = {"candidates": 8, "minutes": None, "epochs": 6, "seeds": 6, "structures": 2}
     result = kohort.tune(line(), space=SMALL, verbose=0, **options)
     result.report(tmp_path)
+    assert_the_ensemble_predicts(result, kohort.load_network(tmp_path / "ensemble.keras"))
     for name, recipe in (("recipe", result.called.chosen), ("plain", result.called.beside)):
         own: dict[str, Any] = {"__name__": "script", "__file__": str(tmp_path / f"{name}.py")}
         text = (tmp_path / f"{name}.py").read_text("utf-8")

@@ -140,7 +140,7 @@ def _json(result: Any, files: list[Path]) -> dict[str, Any]:
             "doses": scores(result.doses),
             "optimism": asdict(result.optimism),
             "remarks": list(result.final.remarks),
-            "ensemble": {"weights": result.ensemble.weights.tolist(), "test": result.ensemble_test.score},
+            "ensemble": {"weights": result.greedy.weights.tolist(), "test": result.ensemble_test.score},
             "seconds": round(result.seconds, 3),
             "files": [str(path) for path in files],
         }

@@ -156,18 +156,17 @@ def plan_of(order: Order) -> Plan:
 def memory_of(order: Order, plan: Plan) -> int:
     """Bytes that a cohort takes while it trains, as an estimate from above.
 
-    The members' states three times (as they were built, on the devices, and on the host as callbacks see them), the
-    data on the host and on every device, the orders of the rows of one call twice, and what one step of those at work
-    at once needs.
+    The members' states three times (as they were built, on the devices, and on the way there), with callbacks once more
+    (as these see them, and as they end), the data on the host and on every device, the orders of the rows of one call
+    twice, and what one step of those at work at once needs.
     """
     slots, devices = plan.per_device * len(plan.devices), len(plan.devices)
     data = order.data
     leaves = {id(leaf): leaf for own in (data.training, data.validation) if own for leaf in own.leaves}
     orders = 4 * slots * plan.epochs_per_call * order.members[0].orders.rows
     working = devices * plan.at_once * working_set(order)
-    return (
-        3 * slots * bytes_of(order.members[0].state) + (1 + devices) * bytes_of(leaves.values()) + 2 * orders + working
-    )
+    states = (3 if order.course.callbacks is None else 4) * slots * bytes_of(order.members[0].state)
+    return states + (1 + devices) * bytes_of(leaves.values()) + 2 * orders + working
 
 
 def working_set(order: Order) -> int:

@@ -126,14 +126,17 @@ class Population:
 
     def withdraw(self, members: Iterable[int]) -> dict[int, list[np.ndarray]]:
         """Some members' last states, on the host. The devices give theirs up: each variable is there or here."""
+        last: dict[int, list[np.ndarray]] = {member: [] for member in members}
+        if not last:
+            return {}
         self.upload()
         self._host, slots = None, self._slots()
-        last: dict[int, list[np.ndarray]] = {member: [] for member in members}
         for position in range(len(self.state)):
             values = jax.device_get(self.state[position])
             self.state[position] = None
             for member, state in last.items():
                 state.append(np.array(values[slots[member]]))
+            del values  # before the next comes over
         return last
 
     def replace_all(self, state: Sequence[np.ndarray]) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from kohort.progress import Listener
 from kohort.recipes.recipe import Recipe
-from kohort.run import Evaluation
 from kohort.store.searches import FINAL, INGREDIENTS, STRENGTHS
 from kohort.study import Study, StudyResult
 from kohort.tuner.ensemble import Greedy, greedy
@@ -92,12 +91,11 @@ class Ending:
         return study.run(listener=self.listener)
 
 
-def ensemble_of(setting: Setting, final: Final) -> tuple[Greedy, Evaluation]:
-    """The greedy ensemble of the finalists' networks, and how it does on the test rows."""
+def ensemble_of(setting: Setting, final: Final) -> Greedy:
+    """The greedy ensemble of the finalists' networks, chosen on the validation rows."""
     own = setting.material.splits[0]
     sign = 1.0 if setting.objective.greater_is_better else -1.0
-    chosen = greedy(
+    return greedy(
         [network.validation for network in final.networks],
         lambda told: sign * setting.evaluation(own.validation, told).score,
     )
-    return chosen, setting.evaluation(own.test, chosen([network.test for network in final.networks]))

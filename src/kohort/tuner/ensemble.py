@@ -14,12 +14,17 @@ class Greedy:
     """An ensemble: a mean of predictions in which a network may count several times.
 
     Attributes:
-        weights: How much each network counts, of shape (networks,); they sum to 1.
+        counts: How often each network was chosen, whole numbers of shape (networks,).
         scores: The validation score after each network that was added; one wants it large.
     """
 
-    weights: np.ndarray
+    counts: np.ndarray
     scores: tuple[float, ...]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """How much each network counts, of shape (networks,); they sum to 1."""
+        return self.counts / self.counts.sum()
 
     def __call__(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
         """The ensemble's predictions from those of all networks."""
@@ -51,5 +56,5 @@ def greedy(predictions: Sequence[np.ndarray], score: Callable[[np.ndarray], floa
         best = int(np.argmax(tried))
         total, counts[best] = total + every[best], counts[best] + 1
         scores.append(float(tried[best]))
-        kept.append(counts / size)
+        kept.append(counts.copy())
     return Greedy(kept[int(np.argmax(scores))], tuple(scores))

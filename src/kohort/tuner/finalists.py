@@ -44,12 +44,14 @@ class Network:
         seed: Its seed.
         validation: What it predicts for the validation rows, in units of the target.
         test: The same for the test rows.
+        run: Its run, with the trained model.
     """
 
     recipe: str
     seed: int
     validation: np.ndarray = field(repr=False)
     test: np.ndarray = field(repr=False)
+    run: Run = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def final_of(setting: Setting, searched: Searched, *, finalists: int, seeds: int
             failures.setdefault(recipe.name, "diverged")
     named = {recipe.name: tried.recipe for recipe, tried in zip(recipes, texts.values(), strict=True)}
     ranked = sorted(found, key=lambda own: own.score, reverse=True)
-    told = tuple(Network(named[own.recipe], own.seed, own.validation, own.test) for own in networks)
+    told = tuple(replace(own, recipe=named[own.recipe]) for own in networks)
     return Final(tuple(ranked), told, {named[name]: why for name, why in failures.items()})
 
 
@@ -149,9 +151,10 @@ def _predict(
     rows = np.concatenate([own.validation, own.test])
     which, states = [member.recipe for member in cohort.members], [result.state for result in cohort.results]
     every = np.tile(rows, (len(states), 1))
+    trained = {(run.recipe, run.seed): run for run in runs}
     for member, outputs, _ in predict(cohort.models, which, states, material.inputs, every, units=False):
         seed, recipe = cohort.members[member].seed, cohort.group.recipes[cohort.members[member].recipe]
         assert seed is not None
-        told = learnt.in_units(outputs)
+        told, name = learnt.in_units(outputs), recipes[recipe].name
         count = len(own.validation)
-        found.append(Network(recipes[recipe].name, seed, told[:count], told[count:]))
+        found.append(Network(name, seed, told[:count], told[count:], trained[name, seed]))

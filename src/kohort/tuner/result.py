@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kohort.errors import DataError
+from kohort.exports.network import export
 from kohort.notebook import list_html
 from kohort.recipes.compose import Built
 from kohort.recipes.recipe import Recipe
@@ -21,10 +22,12 @@ from kohort.statistics.comparison import RecipeSummary
 from kohort.statistics.intervals import Interval, mean_interval
 from kohort.statistics.verdict import Verdict
 from kohort.study import StudyResult
+from kohort.study.predicting import Predictions, Rows
 from kohort.tuner.ensemble import Greedy
 from kohort.tuner.setting import Setting
 from kohort.tuner.side import Side
 from kohort.tuner.space import Called
+from kohort.tuner.together import Together
 from kohort.tuner.told import promise_in_words, search_of, shortcomings, tried_in_words
 
 AGAIN = (
@@ -46,8 +49,7 @@ class TuneResult:
         ingredients: The recipe beside itself without each of its techniques; None where that was not asked for, or
             there is nothing to leave out.
         doses: The recipe beside itself with other strengths, one at a time; None likewise.
-        ensemble: How much each of the finalists' networks counts in the greedy ensemble.
-        ensemble_test: How that does on the test rows.
+        greedy: How often each of the finalists' networks counts in the greedy ensemble.
         seconds: Wall-clock seconds of this process for everything; what a folder holds took others.
     """
 
@@ -57,8 +59,7 @@ class TuneResult:
     final: StudyResult = field(repr=False)
     ingredients: StudyResult | None = field(repr=False)
     doses: StudyResult | None = field(repr=False)
-    ensemble: Greedy = field(repr=False)
-    ensemble_test: Evaluation = field(repr=False)
+    greedy: Greedy = field(repr=False)
     seconds: float
 
     @property
@@ -141,6 +142,32 @@ class TuneResult:
         """
         return self.best(recipe).model()
 
+    def ensemble(self, rows: Rows = "test") -> Predictions:
+        """What the greedy ensemble of the finalists' networks predicts: `.mean`, `.labels`, each network's.
+
+        Args:
+            rows: `"test"`, `"validation"` (of the search, on which it was chosen), or rows as `Dataset.x` holds them.
+
+        Raises:
+            DataError: They are neither, or not of the shape of `x`.
+        """
+        return self._together.predictions(rows)
+
+    def ensemble_model(self) -> Any:
+        """The greedy ensemble as one `keras.Model`, for rows as its networks see them: `setting.material.inputs`."""
+        return self._together.model()
+
+    @cached_property
+    def ensemble_test(self) -> Evaluation:
+        """How the greedy ensemble does on the test rows."""
+        evaluation = self.ensemble("test").evaluation
+        assert evaluation is not None  # there is one of the test rows
+        return evaluation
+
+    @property
+    def _together(self) -> Together:
+        return Together(self.setting, self.found.final.networks, self.greedy)
+
     def document(self, command: str = "") -> Document:
         """What the report of the final comparison says, the search that it ends included, as records.
 
@@ -157,11 +184,11 @@ class TuneResult:
         """Writes the reports of the final comparison, of ingredients and strengths, and the recipes as code.
 
         Args:
-            folder: Where: `report.html`, `ingredients.html`, `doses.html`; `recipe.keras`, the network of `best()`, as
-                `kohort.load_network` reads it; `recipe.py`, which trains the network of
-                `best()` again with Keras alone, on the rows in `recipe.npz`; and `plain.py` with `plain.npz` likewise.
-                Of a builder these hold its values. What an earlier search has written there is replaced, and its
-                pages of ingredients and doses are removed where there are none now.
+            folder: Where: `report.html`, `ingredients.html`, `doses.html`; `recipe.keras`, the network of `best()`, and
+                `ensemble.keras`, the greedy ensemble, as `kohort.load_network` reads them; `recipe.py`, which trains
+                the network of `best()` again with Keras alone, on the rows in `recipe.npz`; and `plain.py` with
+                `plain.npz` likewise. Of a builder the scripts hold its values. What an earlier search has written there
+                is replaced, and its pages of ingredients and doses are removed where there are none now.
             command: The command that makes it again, where there is one.
 
         Returns:
@@ -182,6 +209,7 @@ class TuneResult:
                 with _writing(page):
                     page.unlink(missing_ok=True)  # it would be of another search
         files.append(self.final.export(self.called.chosen, self._seed(self.called.chosen), place / "recipe.keras"))
+        files.append(export(self.ensemble_model(), place / "ensemble.keras"))
         for name, recipe in (("recipe", self.called.chosen), ("plain", self.called.beside)):
             files.append(self._write_code(recipe, place / f"{name}.py"))
         return files
@@ -205,7 +233,7 @@ class TuneResult:
 
     @property
     def _of_the_ensemble(self) -> str:
-        networks, units = np.count_nonzero(self.ensemble.weights), self.final.comparison.units
+        networks, units = np.count_nonzero(self.greedy.counts), self.final.comparison.units
         return (
             f"A greedy ensemble of {networks} of the finalists' networks, chosen on the validation rows: "
             f"{units.said(self.ensemble_test.score)} on the test rows."

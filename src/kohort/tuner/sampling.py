@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ class Sampler:
         draw: From a trial to the values that it chooses.
         seed: What decides the choices.
         study: A study of the user's own, with the sampler it has; it learns of every candidate.
+        first: The number of the first candidate that is asked for: a study may hold trials that are none of ours.
 
     Attributes:
         repeats: Whether the same answers lead to the same questions; a study of the user's own may do as it likes.
@@ -33,7 +35,9 @@ class Sampler:
         DataError: The study has several objectives.
     """
 
-    def __init__(self, draw: Callable[[Trial], dict[str, Any]], seed: int, study: optuna.Study | None = None):
+    def __init__(
+        self, draw: Callable[[Trial], dict[str, Any]], seed: int, study: optuna.Study | None = None, first: int = 0
+    ):
         self._draw, self._seed, self.repeats = draw, seed, study is None
         if study is None:
             with _quiet():
@@ -42,12 +46,13 @@ class Sampler:
             raise DataError(f"the Optuna study must have one objective. Got {len(study.directions)}.")
         self.study = study
         self._open: dict[int, optuna.Trial] = {}
+        self._numbers = count(first)
 
-    def ask(self, count: int, round_number: int) -> dict[int, Values]:
+    def ask(self, many: int, round_number: int) -> dict[int, Values]:
         """A batch of candidates: number -> values.
 
         Args:
-            count: How many.
+            many: How many.
             round_number: Which round it is, from 0.
         """
         with _quiet():
@@ -57,10 +62,9 @@ class Sampler:
                     seed=int(words[0]), n_startup_trials=RANDOM, multivariate=True, group=True, constant_liar=True
                 )
             found: dict[int, Values] = {}
-            for _ in range(count):
-                trial = self.study.ask()
-                self._open[trial.number] = trial
-                found[trial.number] = self._draw(trial)
+            for number in islice(self._numbers, many):
+                self._open[number] = trial = self.study.ask()
+                found[number] = self._draw(trial)
         return found
 
     def tell(self, number: int, curve: Sequence[float], score: float | None, finished: bool) -> None:

@@ -124,9 +124,10 @@ def search(
     began = time.perf_counter()
     own = journal or Journal(None, {})
     chosen = space.structures(structures, setting.seed)
-    sampler = Sampler(lambda trial: space.draw(trial, chosen), setting.seed, study)
-    judge = Halving(setting.objective, rungs_of(setting.epochs) if halving else ())
     before, asked_before = len(own.tried), sum(one.asked for one in own.rounds)
+    first = 0 if study is None else asked_before  # ours is asked again for what was tried before
+    sampler = Sampler(lambda trial: space.draw(trial, chosen), setting.seed, study, first)
+    judge = Halving(setting.objective, rungs_of(setting.epochs) if halving else ())
     if budget.candidates is not None and asked_before > budget.candidates:
         raise StudyError(
             f"candidates must be at least as many as the search's folder holds, {asked_before}. Got "

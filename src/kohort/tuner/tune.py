@@ -150,8 +150,8 @@ def tune(
         ending = Ending(setting, seeds, smallest_effect, place, heard)
         judged = ending.judged(plain, found)
         others = (ending.examined(found), ending.dosed(found)) if ingredients else (None, None)
-    together = ensemble_of(setting, found.final)
-    return TuneResult(setting, plain, found, judged, *others, *together, time.perf_counter() - started)
+    greedy = ensemble_of(setting, found.final)
+    return TuneResult(setting, plain, found, judged, *others, greedy, time.perf_counter() - started)
 
 
 @contextmanager
