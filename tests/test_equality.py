@@ -13,7 +13,7 @@ from kohort.run import Run
 from tests.networks import TEXTBOOK, Builder, small
 
 ROUNDING = 1e-5
-"""Losses and weights after one epoch: some 40 steps, each exact to float32's 6e-8 relative, in sums of other order."""
+"""Losses and weights after one epoch: 12 to 15 steps, each exact to float32's 6e-8 relative, in sums of other order."""
 
 TEN_EPOCHS = 1e-3
 """Losses after ten epochs: rounding grows with every step, since each step starts where the last one ended."""
