@@ -128,7 +128,7 @@ class Population:
         """Some members' last states, on the host. The devices give theirs up: each variable is there or here."""
         last: dict[int, list[np.ndarray]] = {member: [] for member in members}
         if not last:
-            return {}
+            return last
         self.upload()
         self._host, slots = None, self._slots()
         for position in range(len(self.state)):

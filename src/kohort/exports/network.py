@@ -11,7 +11,7 @@ import numpy as np
 
 from kohort.errors import DataError, NotSupportedError
 from kohort.extras import require
-from kohort.parts.around import Around
+from kohort.parts.around import predicting
 from kohort.parts.monte_carlo import MonteCarloDropout
 from kohort.recipes import compiling, embedding
 from kohort.run import Run
@@ -95,8 +95,7 @@ def _write_keras(model: keras.Model, path: Path, rows: Any) -> None:
 
 
 def _write_onnx(model: Any, path: Path, rows: Any) -> None:
-    while isinstance(model, Around):  # which trains the network within in another way, and predicts as it does
-        model = model.network
+    model = predicting(model)
     drawing = [layer.name for layer in model._flatten_layers() if isinstance(layer, MonteCarloDropout)]
     if drawing:
         raise NotSupportedError(

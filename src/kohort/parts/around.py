@@ -66,3 +66,10 @@ class Around(keras.Model):
         """A model from what `get_config` gave."""
         network = keras.saving.deserialize_keras_object(config["network"], custom_objects=custom_objects)
         return cls(**{**config, "network": network})
+
+
+def predicting(model: Any) -> Any:
+    """The network that predicts: that within the models around it, each of which predicts as it does."""
+    while isinstance(model, Around):
+        model = model.network
+    return model

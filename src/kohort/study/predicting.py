@@ -202,9 +202,8 @@ class Predictor:
         return split(self.dataset, _seed(run), self.batch_size)
 
     def _inputs(self, own: Split, rows: Rows) -> np.ndarray:
+        check_rows(rows)
         if isinstance(rows, str):
-            if rows not in ("test", "validation"):
-                raise DataError(f"rows must be 'test', 'validation' or an array. Got {rows!r}.")
             return self.dataset.inputs(own.train)[getattr(own, rows)]
         return self.dataset.inputs_of(rows, own.train)
 
@@ -214,6 +213,16 @@ class Predictor:
             evaluation = self.measure.evaluation(own.test, self.dataset.y[own.test], each.mean(axis=0))
         seeds = tuple(_seed(run) for run in runs)
         return Predictions(runs[0].recipe, seeds, each, self.dataset.classes, evaluation)
+
+
+def check_rows(rows: Rows) -> None:
+    """Refuses words that name no rows.
+
+    Raises:
+        DataError: They do not.
+    """
+    if isinstance(rows, str) and rows not in ("test", "validation"):
+        raise DataError(f"rows must be 'test', 'validation' or an array. Got {rows!r}.")
 
 
 def _seed(run: Run) -> int:

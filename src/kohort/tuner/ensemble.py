@@ -26,10 +26,6 @@ class Greedy:
         """How much each network counts, of shape (networks,); they sum to 1."""
         return self.counts / self.counts.sum()
 
-    def __call__(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
-        """The ensemble's predictions from those of all networks."""
-        return np.tensordot(self.weights, np.stack(predictions), 1)
-
 
 def greedy(predictions: Sequence[np.ndarray], score: Callable[[np.ndarray], float], most: int = MOST) -> Greedy:
     """Adds, again and again, the network that makes the mean of predictions best (Caruana et al. 2004, §2.1–2.3).

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from kohort.errors import DataError
-from kohort.exports.network import export
 from kohort.notebook import list_html
 from kohort.recipes.compose import Built
 from kohort.recipes.recipe import Recipe
@@ -209,7 +208,9 @@ class TuneResult:
                 with _writing(page):
                     page.unlink(missing_ok=True)  # it would be of another search
         files.append(self.final.export(self.called.chosen, self._seed(self.called.chosen), place / "recipe.keras"))
-        files.append(export(self.ensemble_model(), place / "ensemble.keras"))
+        files.append(place / "ensemble.keras")
+        with _writing(files[-1]):
+            self.ensemble_model().save(files[-1])
         for name, recipe in (("recipe", self.called.chosen), ("plain", self.called.beside)):
             files.append(self._write_code(recipe, place / f"{name}.py"))
         return files

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
 
-from kohort.errors import DataError
-from kohort.parts.around import Around
-from kohort.study.predicting import Predictions, Rows
+from kohort.parts.around import predicting
+from kohort.study.predicting import Predictions, Rows, check_rows
 from kohort.tuner.ensemble import Greedy
 from kohort.tuner.finalists import Network
 from kohort.tuner.setting import Setting
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +32,10 @@ class Together:
     greedy: Greedy
 
     @cached_property
-    def _shares(self) -> np.ndarray:
-        """How often each network counts, in the smallest whole numbers."""
-        return self.greedy.counts // np.gcd.reduce(self.greedy.counts)
-
-    @property
-    def _chosen(self) -> list[Network]:
-        return [network for network, share in zip(self.networks, self._shares, strict=True) if share]
+    def _counted(self) -> list[tuple[Network, int]]:
+        """The networks that were chosen, and how often each counts, in the smallest whole numbers."""
+        shares = self.greedy.counts // np.gcd.reduce(self.greedy.counts)
+        return [(network, int(share)) for network, share in zip(self.networks, shares, strict=True) if share]
 
     def predictions(self, rows: Rows = "test") -> Predictions:
         """What they predict; a network that counts several times is told as often.
@@ -48,17 +46,15 @@ class Together:
         Raises:
             DataError: They are neither, or not of the shape of `x`.
         """
+        check_rows(rows)
         own, learnt = self.setting.material.splits[0], self.setting.material.targets[0]
         if isinstance(rows, str):
-            if rows not in ("test", "validation"):
-                raise DataError(f"rows must be 'test', 'validation' or an array. Got {rows!r}.")
-            told = [getattr(network, rows) for network in self._chosen]
+            told = [getattr(network, rows) for network, _ in self._counted]
         else:
             inputs = self.setting.dataset.inputs_of(rows, own.train)
-            told = [learnt.in_units(network.run.model().predict(inputs, verbose=0)) for network in self._chosen]
-        shares = self._shares[self._shares > 0]
-        each = np.repeat(np.stack(told), shares, axis=0)
-        seeds = tuple(np.repeat([network.seed for network in self._chosen], shares).tolist())
+            told = [learnt.in_units(network.run.model().predict(inputs, verbose=0)) for network, _ in self._counted]
+        each = np.stack(self._repeated(told))
+        seeds = tuple(self._repeated([network.seed for network, _ in self._counted]))
         judged = isinstance(rows, str) and rows == "test"
         evaluation = self.setting.evaluation(own.test, each.mean(axis=0)) if judged else None
         return Predictions("greedy ensemble", seeds, each, self.setting.dataset.classes, evaluation)
@@ -68,11 +64,13 @@ class Together:
         (leaf,) = self.setting.material.inputs.leaves
         rows = keras.Input(leaf.shape[1:], dtype=str(leaf.dtype))
         outputs = []
-        for number, network in enumerate(self._chosen):
-            model = network.run.model()
-            while isinstance(model, Around):  # which trains the network within in another way, and predicts as it does
-                model = model.network
+        for number, (network, _) in enumerate(self._counted):
+            model = predicting(network.run.model())
             model.name = f"network_{number}"
             outputs.append(model(rows))
-        counted = [outputs[number] for number in np.repeat(np.arange(len(outputs)), self._shares[self._shares > 0])]
+        counted = self._repeated(outputs)
         return keras.Model(rows, keras.layers.Average()(counted) if len(counted) > 1 else counted[0], name="ensemble")
+
+    def _repeated(self, values: Sequence[T]) -> list[T]:
+        """A value of each network that was chosen, as often as the network counts."""
+        return [value for value, (_, share) in zip(values, self._counted, strict=True) for _ in range(share)]
