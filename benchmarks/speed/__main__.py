@@ -2,8 +2,8 @@
 
 Last results, on two cores: the textbook's comparison (digits-mlp, 80 runs of 50 epochs) took Kohort 12.2 s cold, all
 compiling included, and 6.0 s warm; the loop that builds, compiles and fits each model 11.9 and 24.2 times as long, the
-loop that compiles once and resets 5.8 and 11.0 times (2026-11-25, three rounds, AVX-512). Without AVX-512 it took 25.6
-and 11.8 s, the loops 11.9 and 25.2, and 4.8 and 9.6 times as long (2026-11-28, three rounds, `digits-mlp-by-hand`).
+loop that compiles once and resets 5.8 and 11.0 times (2026-11-25, three rounds, AVX-512). Without AVX-512 it took 27.8
+and 12.5 s, the loops 11.7 and 25.7, and 4.9 and 10.1 times as long (2026-11-29, three rounds, `digits-mlp-by-hand`).
 """
 
 import argparse
