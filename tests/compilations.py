@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import jax
+from jax._src import compiler
 
 
 class Compilations(logging.Handler):
@@ -30,3 +31,22 @@ class Compilations(logging.Handler):
         logger = logging.getLogger("jax")
         logger.removeHandler(self)
         logger.propagate = self._propagated
+
+
+class CompiledTexts(dict[str, str]):
+    """What XLA made of each program, by name."""
+
+    def __enter__(self) -> "CompiledTexts":
+        self._compile = compiler.backend_compile_and_load
+
+        def compiled(*given: Any) -> Any:
+            executable = self._compile(*given)
+            for module in executable.hlo_modules():
+                self[module.name] = module.to_string()
+            return executable
+
+        compiler.backend_compile_and_load = compiled
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        compiler.backend_compile_and_load = self._compile

@@ -25,13 +25,13 @@ import numpy as np
 from jax import lax
 from jax.extend.core import JaxprEqn
 
+from kohort.cohort.cpu.halves import HALVES
 from kohort.cohort.cpu.once import computed_once, witness_of
 from kohort.cohort.rewrite import Replacement
 
 MOST_CELLS = 64  # of a kernel that is written out cell by cell; 7 × 7 is the largest that depthwise layers use
 MOST_CELLS_OF_ONE_CHANNEL = 25  # beyond, XLA's kernel is as fast
 MOST_GROUPS = 64  # that are taken apart, each a convolution to compile
-HALVES = (jnp.bfloat16, np.float16)  # are computed as float32, as XLA:CPU does elsewhere
 
 
 def convolution(equation: JaxprEqn) -> Replacement | None:
@@ -39,15 +39,16 @@ def convolution(equation: JaxprEqn) -> Replacement | None:
     own = Convolution.of(equation)
     lhs: Any = equation.invars[0].aval
     result: Any = equation.outvars[0].aval
-    if lhs.dtype not in (np.float32, *HALVES) or not 1 <= own.axes <= 3:
+    if lhs.dtype not in (np.float32, np.float64, *HALVES) or not 1 <= own.axes <= 3:
         return None
+    computed = np.float32 if lhs.dtype in HALVES else lhs.dtype
     compute = own.way()
     if compute is None:
         return None
     from_lhs, from_rhs, to_out = own.from_lhs, own.from_rhs, _inverse(own.from_out)
 
     def convolved(lhs: Any, rhs: Any) -> Any:
-        given = (lax.transpose(x.astype(np.float32), order) for x, order in ((lhs, from_lhs), (rhs, from_rhs)))
+        given = (lax.transpose(x.astype(computed), order) for x, order in ((lhs, from_lhs), (rhs, from_rhs)))
         return lax.transpose(compute(*given), to_out).astype(result.dtype)
 
     return convolved
@@ -212,7 +213,7 @@ class Convolution:
         spread = [(*pair, gap - 1) for pair, gap in zip(self.padding, self.apart, strict=True)]
         if not np.any(spread):
             return lhs
-        padded = lax.pad(lhs, np.float32(0), [(0, 0, 0), *spread, (0, 0, 0)])
+        padded = lax.pad(lhs, np.zeros((), lhs.dtype), [(0, 0, 0), *spread, (0, 0, 0)])
         return lax.optimization_barrier(padded)  # else each of its many readers asks where the padding is
 
     def _starts(self) -> list[list[int]]:

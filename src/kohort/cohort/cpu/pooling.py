@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import JaxprEqn
 
+from kohort.cohort.cpu.halves import HALVES
 from kohort.cohort.cpu.once import computed_once, witness_of
 from kohort.cohort.rewrite import Replacement
 
@@ -22,9 +23,9 @@ MOST_CELLS = 64  # of a window; each is a slice of its own
 
 def largest_of_windows_gradient(equation: JaxprEqn) -> Replacement | None:
     """`select_and_scatter_add`, where it selects the largest."""
-    given, source = equation.params, _aval(equation, 0)
+    given, dtype = equation.params, _aval(equation, 0).dtype
     window, strides = tuple(given["window_dimensions"]), tuple(given["window_strides"])
-    if str(given["select_prim"]) != "ge" or source.dtype not in (np.float32, np.float64):
+    if str(given["select_prim"]) != "ge" or dtype not in (np.float32, np.float64, *HALVES):
         return None
     if int(np.prod(window)) > MOST_CELLS:
         return None
@@ -40,11 +41,14 @@ def largest_of_windows_gradient(equation: JaxprEqn) -> Replacement | None:
         return [(_moved(source, ago, runs, 0.0), _moved(number, ago, runs, -1.0)) for ago in agos]
 
     def scattered(source: Any, operand: Any) -> Any:
+        if dtype in HALVES:
+            source, operand = source.astype(np.float32), operand.astype(np.float32)
         found = computed_once(covering, witness_of(source), source, operand)
         numbers = [_numbers(ago, window, strides) for ago in agos]
         whole = _asked(found, numbers, runs, strides)
         first = [before for before, _ in padding]
-        return lax.slice(whole, first, [place + length for place, length in zip(first, shape, strict=True)])
+        end = [place + length for place, length in zip(first, shape, strict=True)]
+        return lax.slice(whole, first, end).astype(dtype)
 
     return scattered
 
