@@ -1,7 +1,10 @@
 """The tuner: spaces, halving, ensembles, the journal, and searches from one end to the other."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -432,10 +435,10 @@ def test_a_search_compiles_a_program_for_each_structure_and_each_candidate_equal
     own = setting()
     forget()
     with Compilations() as compiled:
-        found = search(own, SMALL, Budget(candidates=72), structures=4)
+        found = search(own, SMALL, Budget(candidates=300), structures=4)
     assert len(found.structures) == 4
     assert compiled.names.count("jit(train_cohort)") == 4
-    assert [one.number for one in found.tried] == list(range(72))
+    assert [one.number for one in found.tried] == list(range(300))
     assert {len(one.curve) for one in found.tried} == {3, 9}
     (best,) = found.best(1)
     (recipe,) = SMALL.recipes([SMALL.searched(best.values)], own)
@@ -484,35 +487,33 @@ def test_candidates_that_do_not_fit_in_memory_are_given_up_with_the_reason(monke
     assert sum(own.finished for own in found.tried) >= 2
 
 
-class Killed(Exception):  # noqa: N818 - what a test raises
-    pass
+def searched_in(path: Path | None) -> Searched:
+    """Three rounds of two cohorts."""
+    journal = None if path is None else Journal(path, {})
+    return search(setting(), SMALL, Budget(candidates=96), structures=2, journal=journal)
 
 
 @pytest.mark.slow
-def test_a_killed_search_goes_on_to_what_it_would_have_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def searched(journal: Journal | None) -> Searched:
-        return search(setting(), SMALL, Budget(candidates=96), structures=2, journal=journal)
-
-    whole = searched(None)
+@pytest.mark.timeout(600)
+def test_a_killed_search_goes_on_to_what_it_would_have_been(tmp_path: Path) -> None:
+    """By SIGKILL while it trains: the second cohort of the first round, then one of the third round."""
     path = tmp_path / "search.jsonl"
-    add = Journal.add
-
-    def killed(self: Journal, line: Line) -> None:
-        add(self, line)
-        if len(self.lines) in (1, 4):  # after a cohort of the first round, and when the second has ended
-            raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Journal, "add", killed)
-        for lines in (1, 4):
-            with pytest.raises(Killed):
-                searched(Journal(path, {}))
-            assert len(Journal(path, {}).lines) == lines
-    assert [len(one.tried) for one in Journal(path, {}).rounds] == [32, 32]
-    again = searched(Journal(path, {}))
-    assert (again.new, len(again.tried)) == (32, 96)
+    code = f"from pathlib import Path; from tests.test_tuner import searched_in; searched_in(Path({str(path)!r}))"
+    root = Path(__file__).parents[1]
+    for lines in (1, 4):
+        with (tmp_path / "told").open("w+") as told:
+            process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=told, stderr=told)
+            while process.poll() is None and (not path.exists() or path.read_text().count("\n") <= lines):
+                time.sleep(0.02)
+            process.send_signal(signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
+            assert process.wait() != 0, "it had ended"
+            told.seek(0)
+            assert "Traceback" not in told.read()
+        assert lines <= len(Journal(path, {}).lines) < 6
+    whole, again = searched_in(None), searched_in(path)
+    assert 0 < again.new < len(again.tried) == 96
     assert again.tried == whole.tried
-    done = searched(Journal(path, {}))
+    done = searched_in(path)
     assert done.new == 0
     assert done.tried == whole.tried
 
