@@ -204,6 +204,7 @@ def main() -> None:
     ours: dict[str, list[Any]] = {name: [] for name in KOHORT}
     theirs: dict[str, list[Any]] = {name: [] for name in PEERS}
     floor: list[dict[str, float]] = []
+    given = {"rows": ROWS, "epochs": options.epochs, "candidates": options.candidates, "each": options.each}
     for turn in range(options.rounds):
         for name in KOHORT:
             ours[name] += in_processes(options, turn, name)
@@ -216,13 +217,12 @@ def main() -> None:
         cores = os.cpu_count() or 1
         floor.append(together(in_processes(options, turn, MULTIPLICATIONS, processes=cores)))
         print(f"round {turn + 1}, {MULTIPLICATIONS}: {floor[-1]}", file=sys.stderr)
-    rows = summary(ours, theirs, floor)
-    print(printed(rows))
-    given = {"rows": ROWS, "epochs": options.epochs, "candidates": options.candidates, "each": options.each}
-    result = provenance("optuna", "keras-tuner") | given | {"rounds": options.rounds, "summary": rows}
-    if not options.dry:
-        told = result | {"kohort": ours, "peers": theirs, "multiplications": floor}
-        RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        rows = summary(ours, theirs, floor)
+        if not options.dry:  # after each round: one that is stopped has measured what it has
+            told = provenance("optuna", "keras-tuner") | given | {"rounds": turn + 1, "summary": rows}
+            told |= {"kohort": ours, "peers": theirs, "multiplications": floor}
+            RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        print(printed(rows), flush=True)
 
 
 if __name__ == "__main__":
