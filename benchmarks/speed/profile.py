@@ -6,11 +6,13 @@ Training alone is timed, without validation: the same runs for E and for 3 E epo
 are measured here and now, on all cores at once, at the shapes of this network: the rate at which its matrix products
 run one after another, and the bandwidth at which arrays as large as its weights are copied; Adam reads weights,
 gradients and both moments and writes all but the gradients. A third part says which kernels take longest.
+`results/speed/profiles.json` keeps the last profile of each recipe.
 """
 
 import argparse
 import collections
 import glob
+import json
 import re
 import tempfile
 import time
@@ -25,10 +27,12 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, PartitionSpec
 
+from benchmarks.provenance import provenance
 from benchmarks.speed.networks import builder
-from benchmarks.speed.tasks import TASKS, Network, load
+from benchmarks.speed.tasks import RESULTS, TASKS, Network, load
 
 MEMBERS_A_CORE = 4
+PROFILES = RESULTS / "profiles.json"
 
 
 def on_all_cores(function: Callable[..., Any], *arrays: np.ndarray, least: float = 0.2) -> float:
@@ -120,6 +124,7 @@ def main() -> None:
     parser.add_argument("recipe", nargs="?")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--dry", action="store_true", help="write nothing")
     options = parser.parse_args()
     task = TASKS[options.task]
     name = options.recipe or next(iter(task.recipes))
@@ -141,6 +146,22 @@ def main() -> None:
     print("kernels that run once a step:")
     for kernel, seconds, count in found[:15]:
         print(f"  {seconds / count * 1e6:8.1f} µs  {seconds / whole:5.1%}  {kernel}")
+    if not options.dry:
+        told = provenance() | {
+            "weights": weights,
+            "step, µs": round(step * 1e6, 2),
+            "its products alone, µs": round(floor * 1e6, 2),
+            "Adam's memory traffic, µs": round(moving * 1e6, 2),
+            "GFLOP/s a core": {
+                "step": round(work / step / 1e9, 2),
+                "its products alone": round(work / floor / 1e9, 2),
+                "a product of 512³": round(large / 1e9, 2),
+            },
+            "kernels, µs": {kernel: round(seconds / count * 1e6, 3) for kernel, seconds, count in found[:15]},
+        }
+        kept = json.loads(PROFILES.read_text("utf-8")) if PROFILES.exists() else {}
+        kept[f"{task.name}, {name}"] = told
+        PROFILES.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
