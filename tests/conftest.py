@@ -24,6 +24,9 @@ compile_quickly()
 gc.freeze()
 """What is imported stays, so that collecting garbage need not look at it: that took two fifths of all tests' time."""
 
+gc.set_threshold(20_000, 10, 5)
+"""Tracing makes millions of objects that live for a second or two: looked at a thirtieth as often, they cost less."""
+
 
 @pytest.fixture(scope="session")
 def digits() -> tuple[np.ndarray, np.ndarray]:
