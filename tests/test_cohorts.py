@@ -1,5 +1,6 @@
 """Which recipes share a program, and that members of a program know nothing of one another."""
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -32,6 +33,21 @@ def test_twelve_strengths_compile_one_training_program(one_hot: Arrays) -> None:
     assert not any("step" in name for name in compiled.names)  # nor does Keras compile one of its own
     assert runs.cohorts == (tuple(recipes),)
     assert len({run.history["loss"][-1] for run in runs.values()}) == 24
+
+
+def test_a_hundred_strengths_of_one_technique_compile_one_training_program(one_hot: Arrays) -> None:
+    strengths = np.geomspace(1e-5, 1.0, 100)
+    forget()
+    with Compilations() as compiled:
+        runs = kohort.fit(
+            {f"{l2:.3g}": partial(small, l2=float(l2)) for l2 in strengths}, *one_hot, seeds=1, epochs=1, verbose=0
+        )
+    assert compiled.names.count("jit(train_cohort)") == 1
+    assert len(runs.cohorts) == 1
+    losses = [run.history["loss"][0] for run in runs.values()]
+    assert len(losses) == 100
+    assert losses == sorted(losses)  # from equal weights, the stronger the penalty the larger the loss
+    assert losses[-1] > losses[0]
 
 
 def test_what_was_compiled_in_this_process_serves_the_next_call(one_hot: Arrays) -> None:

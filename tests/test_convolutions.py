@@ -278,6 +278,8 @@ NETWORKS: dict[str, tuple[tuple[int, ...], list[Callable[[], Any]]]] = {
         ],
     ),
 }
+POLICIES = {"float32": "f32[2,", "mixed_bfloat16": "bf16[2,", "float64": "f64[2,"}
+"""Policy -> how a program that trains in it writes the arrays of a batch of two rows."""
 CANONICAL = {"b0f_0io->b0f", "b01f_01io->b01f", "b012f_012io->b012f"}
 
 
@@ -295,16 +297,17 @@ def slow_parts(name: str, policy: str) -> set[str]:
     keras.config.set_dtype_policy(policy)
     forget()
     try:
-        with CompiledTexts() as compiled:
+        with jax.enable_x64(policy == "float64"), CompiledTexts() as compiled:
             kohort.fit(build, np.ones((8, *shape), np.float32), np.zeros(8), seeds=2, batch_size=2, verbose=0)
     finally:
         keras.config.set_dtype_policy(usual)
     text = compiled["jit_train_cohort"]
+    assert POLICIES[policy] in text
     others = set(re.findall(r"dim_labels=(\S+?),? ", text + " ")) - CANONICAL
     return others | {word for word in ("feature_group_count", "select_and_scatter") if word in text}
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_naive_convolution_is_left_in_the_program_that_trains(name: str, policy: str) -> None:
     assert slow_parts(name, policy) == set()
