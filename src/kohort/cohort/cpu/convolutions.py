@@ -5,13 +5,16 @@ one that is not already in the form NHWC × HWIO -> NHWC becomes a naive nest of
 looks at the entry computation alone; jax-ml/jax#12868). A network's own convolutions have that form, their gradients
 never. So operands are transposed explicitly, which is what XLA does elsewhere.
 
-Three kinds are better off without that kernel:
+Four kinds are better off without that kernel:
 
 - of one channel (images without colour, depthwise convolutions and their gradients with respect to inputs): each cell
   of the kernel times the whole shifted input, all of it one vectorised loop;
 - the gradient with respect to the weights of a convolution of one channel: one product of all shifted inputs, as rows,
   with the outputs' gradients;
-- the same of a depthwise convolution: for each cell of the kernel the sum of a product.
+- the same of a depthwise convolution: for each cell of the kernel the sum of a product;
+- the same of other convolutions along two or three axes: for each line of cells of the kernel one product of shifted
+  inputs with the outputs' gradients. Its inputs lie as they came, where XLA's kernel needs the rows of the batch as
+  features, which are many, while its result is as small as a kernel. Along one axis that kernel is as fast.
 
 Grouped convolutions are taken apart into their groups.
 """
@@ -146,6 +149,8 @@ class Convolution:
             return self.group_by_group if self.groups <= MOST_GROUPS else None
         if self.lhs[0] == 1 and self._is_gradient and int(np.prod(self.out[1:-1])) <= MOST_CELLS:
             return self.one_product
+        if self.axes > 1 and self._is_gradient and int(np.prod(self.out[1:-1])) <= MOST_CELLS:
+            return self.product_by_line
         return None if self.is_laid_out else self.laid_out
 
     @property
@@ -192,6 +197,25 @@ class Convolution:
         slopes = jnp.moveaxis(rhs, -2, 0)  # (rows, cells …, outputs)
         product = jnp.stack(shifted).reshape(len(shifted), -1) @ slopes.reshape(-1, self.rhs[-1])
         return product.reshape(self.out)
+
+    def product_by_line(self, lhs: Any, rhs: Any) -> Any:
+        """The gradient of a kernel; here the features are the rows of a batch, the batch those of the layer's input."""
+        rows = self._padded(jnp.moveaxis(lhs, (0, -1), (-1, 0)))  # (rows, cells …, features)
+        slopes = jnp.moveaxis(rhs, -2, 0).reshape(-1, self.rhs[-1])
+        *lines, cells = self.out[1:-1]
+        every, along = rows.shape[1:-2], [1] * len(lines) + [self.dilation[-1]]
+        shifted = [
+            self._under(rows, [0] * len(every) + [cell * self.strides[-1]], [*every, self.kernel[-1]], along)
+            for cell in range(cells)
+        ]
+        line = lax.optimization_barrier(jnp.concatenate(shifted, -1))
+        found = []
+        for place in np.ndindex(*lines):
+            start = [cell * step for cell, step in zip(place, self.strides, strict=False)] + [0]
+            under = self._under(line, start, self.kernel, [*self.dilation[:-1], 1])
+            found.append(under.reshape(len(slopes), -1).T @ slopes)
+        product = jnp.stack(found).reshape(*lines, cells, self.lhs[0], self.rhs[-1])
+        return jnp.moveaxis(product, -2, 0)
 
     def sums_of_products(self, lhs: Any, rhs: Any) -> Any:
         """The gradient of a depthwise kernel: for each of its cells a sum over rows and cells."""
