@@ -1,6 +1,7 @@
 """Convolutions and pooling in forms that XLA:CPU is fast at: NumPy's numbers in float64, and the forms are reached."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -174,6 +175,26 @@ def test_outputs_and_both_gradients_are_numpys(name: str, dtype: str, tolerance:
         for mine, theirs in zip(found, (out, *gradients(np.asarray(slopes, np.float64))), strict=True):
             assert mine.shape == theirs.shape
             np.testing.assert_allclose(mine, theirs, atol=tolerance * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize(
+    ("case", "convolutions", "products"),
+    [
+        pytest.param(Case((8, 9)), 2, 3, id="2-D"),
+        pytest.param(Case((5, 4, 6), channels=2), 2, 9, id="3-D"),
+        pytest.param(Case((6, 6), kernel=(1, 1)), 2, 1, id="kernel of one cell"),
+        pytest.param(Case((12,)), 3, 0, id="1-D, where XLA's kernel is as fast"),
+        pytest.param(Case((4, 4), padding="VALID"), 3, 0, id="fewer cells come out than the kernel has"),
+        pytest.param(Case((2, 2)), 3, 0, id="fewer cells than the kernel has"),
+    ],
+)
+def test_gradients_of_kernels_are_products_and_what_only_looks_like_one_is_not(
+    case: Case, convolutions: int, products: int
+) -> None:
+    whole, slopes = outputs_and_gradients(case.by_jax, *case.operands())
+    closed = rewritten(jax.make_jaxpr(whole)(slopes, *case.operands()), "cpu")
+    found = Counter(equation.primitive.name for equation in closed.jaxpr.eqns)
+    assert (found["conv_general_dilated"], found["dot_general"]) == (convolutions, products)
 
 
 @pytest.mark.parametrize("name", CASES)

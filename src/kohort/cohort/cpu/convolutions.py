@@ -147,16 +147,19 @@ class Convolution:
             return self.cell_by_cell
         if self.groups > 1:
             return self.group_by_group if self.groups <= MOST_GROUPS else None
-        if self.lhs[0] == 1 and self._is_gradient and int(np.prod(self.out[1:-1])) <= MOST_CELLS:
-            return self.one_product
-        if self.axes > 1 and self._is_gradient and int(np.prod(self.out[1:-1])) <= MOST_CELLS:
-            return self.product_by_line
+        if self._is_gradient and int(np.prod(self.out[1:-1])) <= MOST_CELLS:
+            if self.lhs[0] == 1:
+                return self.one_product
+            if self.axes > 1:
+                return self.product_by_line
         return None if self.is_laid_out else self.laid_out
 
     @property
     def _is_gradient(self) -> bool:
-        """Whether it looks like one with respect to weights: more cells go in than come out."""
-        return int(np.prod(self.kernel)) > int(np.prod(self.out[1:-1])) and all(gap == 1 for gap in self.apart)
+        """Whether it looks like one with respect to weights: rows and features exchanged, more cells go in than out."""
+        exchanged = self.from_lhs[0] > self.from_lhs[-1]
+        shrinks = int(np.prod(self.kernel)) > int(np.prod(self.out[1:-1]))
+        return exchanged and shrinks and all(gap == 1 for gap in self.apart)
 
     def laid_out(self, lhs: Any, rhs: Any) -> Any:
         """By XLA's own kernel."""
@@ -191,36 +194,28 @@ class Convolution:
         return total
 
     def one_product(self, lhs: Any, rhs: Any) -> Any:
-        """The gradient of a kernel of one channel; here the features are the rows of a batch."""
-        rows = self._padded(jnp.moveaxis(lhs, (0, -1), (-1, 0)))  # (rows, cells …, 1)
+        """The gradient of a kernel of one channel."""
+        rows, slopes = self._of_layer(lhs, rhs)
         shifted = [self._under(rows, start, self.kernel, self.dilation) for start in self._starts()]
-        slopes = jnp.moveaxis(rhs, -2, 0)  # (rows, cells …, outputs)
         product = jnp.stack(shifted).reshape(len(shifted), -1) @ slopes.reshape(-1, self.rhs[-1])
         return product.reshape(self.out)
 
     def product_by_line(self, lhs: Any, rhs: Any) -> Any:
-        """The gradient of a kernel; here the features are the rows of a batch, the batch those of the layer's input."""
-        rows = self._padded(jnp.moveaxis(lhs, (0, -1), (-1, 0)))  # (rows, cells …, features)
-        slopes = jnp.moveaxis(rhs, -2, 0).reshape(-1, self.rhs[-1])
+        """The gradient of a kernel along two or three axes: a line is its cells along the last of them."""
+        rows, slopes = self._of_layer(lhs, rhs)
+        slopes = slopes.reshape(-1, self.rhs[-1])
         *lines, cells = self.out[1:-1]
-        every, along = rows.shape[1:-2], [1] * len(lines) + [self.dilation[-1]]
-        shifted = [
-            self._under(rows, [0] * len(every) + [cell * self.strides[-1]], [*every, self.kernel[-1]], along)
-            for cell in range(cells)
-        ]
-        line = lax.optimization_barrier(jnp.concatenate(shifted, -1))
-        found = []
-        for place in np.ndindex(*lines):
-            start = [cell * step for cell, step in zip(place, self.strides, strict=False)] + [0]
-            under = self._under(line, start, self.kernel, [*self.dilation[:-1], 1])
-            found.append(under.reshape(len(slopes), -1).T @ slopes)
-        product = jnp.stack(found).reshape(*lines, cells, self.lhs[0], self.rhs[-1])
-        return jnp.moveaxis(product, -2, 0)
+        starts, whole = self._starts(), rows.shape[1:-2]
+        along, across = [*(1 for _ in whole), self.dilation[-1]], [*self.dilation[:-1], 1]
+        shifted = [self._under(rows, start, [*whole, self.kernel[-1]], along) for start in starts[:cells]]
+        line = lax.optimization_barrier(jnp.concatenate(shifted, -1))  # (rows, cells …, a line's cells × features)
+        under = (self._under(line, start, self.kernel, across) for start in starts[::cells])
+        products = jnp.stack([own.reshape(len(slopes), -1).T @ slopes for own in under])
+        return jnp.moveaxis(products.reshape(*lines, cells, self.lhs[0], self.rhs[-1]), -2, 0)
 
     def sums_of_products(self, lhs: Any, rhs: Any) -> Any:
         """The gradient of a depthwise kernel: for each of its cells a sum over rows and cells."""
-        rows = self._padded(jnp.moveaxis(lhs, (0, -1), (-1, 0)))  # (rows, cells …, channels)
-        slopes = jnp.moveaxis(rhs, -2, 0)  # (rows, cells …, outputs)
+        rows, slopes = self._of_layer(lhs, rhs)
         each = self.rhs[-1] // self.lhs[0]
 
         def partly(rows: Any, slopes: Any) -> Any:
@@ -232,6 +227,10 @@ class Convolution:
             return jnp.stack(found)
 
         return computed_once(partly, witness_of(rhs), rows, slopes).sum(1).reshape(self.out)
+
+    def _of_layer(self, lhs: Any, rhs: Any) -> tuple[Any, Any]:
+        """The layer's input, padded, and its outputs' gradients, both (rows, cells …, features)."""
+        return self._padded(jnp.moveaxis(lhs, (0, -1), (-1, 0))), jnp.moveaxis(rhs, -2, 0)
 
     def _padded(self, lhs: Any) -> Any:
         spread = [(*pair, gap - 1) for pair, gap in zip(self.padding, self.apart, strict=True)]
