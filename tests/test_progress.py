@@ -137,6 +137,29 @@ def test_without_a_terminal_nothing_is_shown_or_looked_at() -> None:
     assert not looked
 
 
+def test_without_a_terminal_a_line_a_minute_says_where_the_training_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    console, looked = Console(file=io.StringIO(), width=40), []
+    with Display(console) as display:
+
+        def tell(doing: str, run_epochs: int, at: float) -> None:
+            now[0] = 1000.0 + at
+            display(Stage(doing, run_epochs, 400, ("none",), lambda: looked.append(1) or []))
+
+        tell("compiling none", 0, 0)
+        tell("training none", 20, 30)
+        assert printed(console) == ""
+        tell("training [b]none", 80, 60)  # 60 in 30 s: 320 take 160 s
+        tell("training none", 100, 119)
+        tell("training none", 200, 121)
+    assert printed(console).splitlines() == [
+        "training [b]none: 80 of 400 run-epochs, after 1 min, about 2.7 min left",
+        "training none: 200 of 400 run-epochs, after 2 min, about 1.7 min left",
+    ]
+    assert not looked
+
+
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     console = Console(file=io.StringIO(), force_terminal=True, width=100)

@@ -114,17 +114,44 @@ class Cohorts:
         return tuple(self._seen.values())
 
 
+class Remaining:
+    """How long a training call still takes.
+
+    By the pace since its first epochs were told, so that the compiling before them does not count.
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+
+    def hear(self, stage: Stage) -> None:
+        """Takes note of a stage."""
+        if self._first is None and stage.run_epochs:
+            self._first = time.monotonic(), stage.run_epochs
+
+    def seconds(self, stage: Stage) -> float | None:
+        """Seconds from now on; None before the first epochs.
+
+        Args:
+            stage: Where the call stands.
+        """
+        if self._first is None or stage.run_epochs <= self._first[1]:
+            return None
+        each = (time.monotonic() - self._first[0]) / (stage.run_epochs - self._first[1])
+        return each * (stage.total - stage.run_epochs)
+
+
 class Pace:
     """Lets something be done so often that it takes no more than a small share of the time.
 
     Args:
         seconds: Between two times, at the least.
         share: Of all time, at the most; 1 % is below what the machine's own noise hides.
+        wait: Before the first time, in seconds.
     """
 
-    def __init__(self, seconds: float, share: float = 0.01):
+    def __init__(self, seconds: float, share: float = 0.01, wait: float = 0.0):
         self._seconds, self._share = seconds, share
-        self._next = 0.0
+        self._next = time.monotonic() + wait if wait else 0.0
 
     def __call__(self, do: Callable[[], Any], *, now: bool = False) -> None:
         """Does it, if it is time.

@@ -1,7 +1,11 @@
-"""What a terminal shows while networks train: a bar with the remaining time, and a line for each cohort."""
+"""What is shown while networks train: a terminal has a bar with the remaining time and a line for each cohort.
+
+A file, a pipe or a notebook gets a line a minute, so that a long training can be followed in its log.
+"""
 
 import math
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,14 +23,18 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from kohort.progress import Band, CohortNow, Cohorts, Pace, Stage
+from kohort.progress import Band, CohortNow, Cohorts, Pace, Remaining, Stage
 
 MOST_LINES = 12
 """Cohorts that have a line; the last ones, where there are more."""
 
 
+SECONDS_A_LINE = 60.0
+"""Between two lines where there is no terminal; what takes less says nothing."""
+
+
 class Display:
-    """A live display on standard error; nothing where that is no terminal. It honours NO_COLOR, as Rich does."""
+    """On standard error: a live display, or a line a minute where that is no terminal. It honours NO_COLOR."""
 
     def __init__(self, console: Console | None = None) -> None:
         console = console or Console(file=sys.stderr)
@@ -51,6 +59,7 @@ class Display:
         self._task: TaskID | None = None
         self._cohorts = Cohorts()
         self._pace = Pace(0.5)
+        self._lines = Lines(console)
 
     def __enter__(self) -> "Display":
         if self._shows:
@@ -64,6 +73,7 @@ class Display:
     def __call__(self, stage: Stage) -> None:
         """Moves the bar, and looks at the cohort in work."""
         if not self._shows:
+            self._lines(stage)
             return
         if self._task is None:
             self._task = self._bar.add_task(_short(stage.doing), total=stage.total)
@@ -74,6 +84,34 @@ class Display:
     def _look(self) -> None:
         if cohorts := self._cohorts.look():
             self._live.update(Group(cohorts_table(cohorts[-MOST_LINES:]), self._bar))
+
+
+class Lines:
+    """A line from time to time, and at no cost: cohorts are not looked at.
+
+    Args:
+        console: Where to.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+        self._remaining = Remaining()
+        self._pace = Pace(SECONDS_A_LINE, wait=SECONDS_A_LINE)
+
+    def __call__(self, stage: Stage) -> None:
+        """Says where the training stands, if it is time."""
+        self._remaining.hear(stage)
+        self._pace(lambda: self._say(stage))
+
+    def _say(self, stage: Stage) -> None:
+        left = self._remaining.seconds(stage)
+        told = [
+            f"{_short(stage.doing)}: {stage.run_epochs} of {stage.total} run-epochs",
+            f"after {(time.monotonic() - self._began) / 60:.0f} min",
+            *([] if left is None else [f"about {left / 60:.1f} min left"]),
+        ]
+        self._console.print(Text(", ".join(told)), soft_wrap=True)  # names of recipes are data
 
 
 def cohorts_table(cohorts: Sequence[CohortNow]) -> Table:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kohort.progress import Band, CohortNow, Cohorts, Pace, Stage
+from kohort.progress import Band, CohortNow, Cohorts, Pace, Remaining, Stage
 from kohort.store.layout import is_locked
 
 LIVE = "live.json"
@@ -53,23 +53,18 @@ class LiveFile:
         self._path = folder / LIVE
         self._pace = Pace(SECONDS)
         self._began = time.monotonic()
-        self._first: tuple[float, int] | None = None
+        self._remaining = Remaining()
         self._cohorts = Cohorts()
 
     def __call__(self, stage: Stage) -> None:
         """Writes it, if it is time."""
-        if self._first is None and stage.run_epochs:
-            self._first = time.monotonic(), stage.run_epochs
+        self._remaining.hear(stage)
         self._cohorts.hear(stage)
         self._pace(lambda: self._write(stage))
 
     def _write(self, stage: Stage) -> None:
-        now = time.monotonic()
-        left = None
-        if self._first is not None and stage.run_epochs > self._first[1]:
-            each = (now - self._first[0]) / (stage.run_epochs - self._first[1])
-            left = each * (stage.total - stage.run_epochs)
-        told = LiveNow(stage.doing, stage.run_epochs, stage.total, now - self._began, left, self._cohorts.look())
+        seconds, left = time.monotonic() - self._began, self._remaining.seconds(stage)
+        told = LiveNow(stage.doing, stage.run_epochs, stage.total, seconds, left, self._cohorts.look())
         beside = self._path.with_suffix(".part")
         with suppress(OSError):  # a full disk must not end a training for the sake of who looks at it
             beside.write_text(json.dumps(_plain(asdict(told)), allow_nan=False), encoding="utf-8")
