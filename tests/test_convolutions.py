@@ -91,6 +91,10 @@ CASES = {
     "one channel, 3-D, dilated": Case((5, 5, 5), channels=1, dilation=(1, 2, 1)),
     "one channel, large kernel": Case((12, 12), channels=1, kernel=(7, 7)),
     "one row": Case((8, 8), batch=1),
+    "in strips": Case((8, 9), batch=64),
+    "in strips, strided and dilated": Case((11, 12), strides=(2, 2), dilation=(2, 1), batch=128),
+    "in strips, one channel": Case((20, 20), channels=1, padding="VALID", batch=16),
+    "in strips, grouped": Case((8, 8), channels=4, outputs=6, groups=2, batch=64),
     "grouped": Case((8, 8), channels=4, outputs=6, groups=2),
     "grouped, strided, 1-D": Case((11,), channels=6, outputs=6, groups=3, strides=(2,)),
     "depthwise": Case((8, 9), channels=5, outputs=5, groups=5),
@@ -180,7 +184,9 @@ def test_outputs_and_both_gradients_are_numpys(name: str, dtype: str, tolerance:
 @pytest.mark.parametrize(
     ("case", "convolutions", "products"),
     [
-        pytest.param(Case((8, 9)), 2, 3, id="2-D"),
+        pytest.param(Case((8, 9)), 3, 0, id="2-D"),
+        pytest.param(Case((8, 9), batch=64), 2 + 3, 0, id="2-D, in three strips"),
+        pytest.param(Case((8, 8), channels=1, batch=64), 1 + 2, 0, id="one channel, in two strips"),
         pytest.param(Case((5, 4, 6), channels=2), 2, 9, id="3-D"),
         pytest.param(Case((6, 6), kernel=(1, 1)), 2, 1, id="kernel of one cell"),
         pytest.param(Case((12,)), 3, 0, id="1-D, where XLA's kernel is as fast"),
@@ -188,7 +194,7 @@ def test_outputs_and_both_gradients_are_numpys(name: str, dtype: str, tolerance:
         pytest.param(Case((2, 2)), 3, 0, id="fewer cells than the kernel has"),
     ],
 )
-def test_gradients_of_kernels_are_products_and_what_only_looks_like_one_is_not(
+def test_gradients_of_kernels_are_strips_or_products_and_what_only_looks_like_one_is_not(
     case: Case, convolutions: int, products: int
 ) -> None:
     whole, slopes = outputs_and_gradients(case.by_jax, *case.operands())

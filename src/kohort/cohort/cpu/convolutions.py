@@ -5,22 +5,24 @@ one that is not already in the form NHWC × HWIO -> NHWC becomes a naive nest of
 looks at the entry computation alone; jax-ml/jax#12868). A network's own convolutions have that form, their gradients
 never. So operands are transposed explicitly, which is what XLA does elsewhere.
 
-Four kinds are better off without that kernel:
+That kernel is slow at long sums, and a gradient with respect to weights sums over all cells of all rows: along two axes
+it is taken apart into strips, some rows of cells each, and their results are added up.
+
+Four kinds are better off without the kernel:
 
 - of one channel (images without colour, depthwise convolutions and their gradients with respect to inputs): each cell
   of the kernel times the whole shifted input, all of it one vectorised loop;
-- the gradient with respect to the weights of a convolution of one channel: one product of all shifted inputs, as rows,
-  with the outputs' gradients;
+- the gradient with respect to the weights of a convolution of one channel along one axis or three: one product of all
+  shifted inputs, as rows, with the outputs' gradients;
 - the same of a depthwise convolution: for each cell of the kernel the sum of a product;
-- the same of other convolutions along two or three axes: for each line of cells of the kernel one product of shifted
-  inputs with the outputs' gradients. Its inputs lie as they came, where XLA's kernel needs the rows of the batch as
-  features, which are many, while its result is as small as a kernel. Along one axis that kernel is as fast.
+- the same of other convolutions along three axes, and of kernels of one cell: for each line of cells of the kernel one
+  product of shifted inputs with the outputs' gradients.
 
 Grouped convolutions are taken apart into their groups.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -34,6 +36,8 @@ from kohort.cohort.rewrite import Replacement
 
 MOST_CELLS = 64  # of a kernel that is written out cell by cell; 7 × 7 is the largest that depthwise layers use
 MOST_CELLS_OF_ONE_CHANNEL = 25  # beyond, XLA's kernel is as fast
+MOST_TERMS = 2048  # that the kernel adds up at full speed; of 10,000 it takes up to three times as long for each
+MOST_STRIPS = 16  # that the gradient of a kernel is taken apart into; each is a convolution to compile, in 30 ms
 MOST_GROUPS = 64  # that are taken apart, each a convolution to compile
 
 
@@ -147,6 +151,8 @@ class Convolution:
             return self.cell_by_cell
         if self.groups > 1:
             return self.group_by_group if self.groups <= MOST_GROUPS else None
+        if self._is_gradient and self.axes == 2 and self.out[1:-1] != (1, 1):
+            return self.strip_by_strip
         if self._is_gradient and int(np.prod(self.out[1:-1])) <= MOST_CELLS:
             if self.lhs[0] == 1:
                 return self.one_product
@@ -173,11 +179,26 @@ class Convolution:
             lhs, rhs, self.strides, padding, apart, self.dilation, dimension_numbers=form, precision=self.precision
         )
 
+    def strip_by_strip(self, lhs: Any, rhs: Any) -> Any:
+        """The gradient of a kernel by XLA's own kernel, of some rows of cells after others, so that no sum is long."""
+        height, terms, whole = self.kernel[0], int(np.prod(self.rhs[:-1])), self._padded(lhs)
+        rows = max(MOST_TERMS * height // terms, -(-height // MOST_STRIPS), 1)
+        reach, total = (self.out[1] - 1) * self.strides[0], None
+        for first in range(0, height, rows):
+            own = rhs[first : first + rows]
+            start, length = first * self.dilation[0], (len(own) - 1) * self.dilation[0] + reach + 1
+            under = lax.slice_in_dim(whole, start, start + length, axis=1)
+            strip = replace(self, lhs=under.shape, rhs=own.shape, padding=((0, 0),) * self.axes)
+            part = strip.laid_out(under, own)
+            total = part if total is None else total + part
+        return total
+
     def group_by_group(self, lhs: Any, rhs: Any) -> Any:
         """Each group of features, or of the batch, as a convolution of its own; there are never both."""
         count, axis = (self.groups, -1) if self.groups > 1 else (self.batch_groups, 0)
         parts = zip(jnp.split(lhs, count, axis), jnp.split(rhs, count, -1), strict=True)
-        return jnp.concatenate([self.laid_out(*own) for own in parts], -1)
+        way = self.strip_by_strip if self._is_gradient and self.axes == 2 else self.laid_out
+        return jnp.concatenate([way(*own) for own in parts], -1)
 
     def cell_by_cell(self, lhs: Any, rhs: Any) -> Any:
         """Of one channel a group: every cell of the kernel times the input that it falls on."""
@@ -201,7 +222,7 @@ class Convolution:
         return product.reshape(self.out)
 
     def product_by_line(self, lhs: Any, rhs: Any) -> Any:
-        """The gradient of a kernel along two or three axes: a line is its cells along the last of them."""
+        """The gradient of a kernel along three axes, or of one cell: a line is its cells along the last axis."""
         rows, slopes = self._of_layer(lhs, rhs)
         slopes = slopes.reshape(-1, self.rhs[-1])
         *lines, cells = self.out[1:-1]
