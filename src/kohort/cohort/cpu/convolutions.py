@@ -8,15 +8,16 @@ never. So operands are transposed explicitly, which is what XLA does elsewhere.
 That kernel is slow at long sums, and a gradient with respect to weights sums over all cells of all rows: along two axes
 it is taken apart into strips, some rows of cells each, and their results are added up.
 
+The kernel for three axes is slow altogether, so these are taken apart into planes: sums of convolutions along two.
+
 Four kinds are better off without the kernel:
 
 - of one channel (images without colour, depthwise convolutions and their gradients with respect to inputs): each cell
   of the kernel times the whole shifted input, all of it one vectorised loop;
-- the gradient with respect to the weights of a convolution of one channel along one axis or three: one product of all
-  shifted inputs, as rows, with the outputs' gradients;
+- the gradient with respect to the weights of a convolution of one channel along one axis: one product of all shifted
+  inputs, as rows, with the outputs' gradients;
 - the same of a depthwise convolution: for each cell of the kernel the sum of a product;
-- the same of other convolutions along three axes, and of kernels of one cell: for each line of cells of the kernel one
-  product of shifted inputs with the outputs' gradients.
+- the same of a kernel of one cell, along two axes or three: one product.
 
 Grouped convolutions are taken apart into their groups.
 """
@@ -38,6 +39,7 @@ MOST_CELLS = 64  # of a kernel that is written out cell by cell; 7 × 7 is the l
 MOST_CELLS_OF_ONE_CHANNEL = 25  # beyond, XLA's kernel is as fast
 MOST_TERMS = 2048  # that the kernel adds up at full speed; of 10,000 it takes up to three times as long for each
 MOST_STRIPS = 16  # that the gradient of a kernel is taken apart into; each is a convolution to compile, in 30 ms
+MOST_PLANES = 8  # of a kernel along three axes, which is taken apart into them
 MOST_GROUPS = 64  # that are taken apart, each a convolution to compile
 
 
@@ -151,13 +153,14 @@ class Convolution:
             return self.cell_by_cell
         if self.groups > 1:
             return self.group_by_group if self.groups <= MOST_GROUPS else None
-        if self._is_gradient and self.axes == 2 and self.out[1:-1] != (1, 1):
+        if self._is_gradient and self.axes > 1 and set(self.out[1:-1]) == {1}:
+            return self.product_of_cells
+        if self._is_gradient and self.axes == 2:
             return self.strip_by_strip
-        if self._is_gradient and int(np.prod(self.out[1:-1])) <= MOST_CELLS:
-            if self.lhs[0] == 1:
-                return self.one_product
-            if self.axes > 1:
-                return self.product_by_line
+        if self._is_gradient and self.axes == 1 and self.lhs[0] == 1 and self.out[1] <= MOST_CELLS:
+            return self.one_product
+        if self.axes == 3 and min(self.kernel[0], self.out[1]) <= MOST_PLANES:
+            return self.plane_by_plane
         return None if self.is_laid_out else self.laid_out
 
     @property
@@ -193,6 +196,40 @@ class Convolution:
             total = part if total is None else total + part
         return total
 
+    def plane_by_plane(self, lhs: Any, rhs: Any) -> Any:
+        """Three axes as two: for each plane of the kernel planes are rows of a batch; of a gradient, features."""
+        depths, wide = self.kernel[0], self.out[1]
+        step, gap = self.strides[0], self.dilation[0]
+        lhs = replace(self, padding=(self.padding[0], (0, 0), (0, 0)), apart=(self.apart[0], 1, 1))._padded(lhs)
+        if depths <= wide:
+            total: Any = None
+            for depth in range(depths):
+                under = lax.slice_in_dim(lhs, depth * gap, depth * gap + (wide - 1) * step + 1, step, 1)
+                part = self._of_planes(under.reshape(-1, *lhs.shape[2:]), rhs[depth])
+                total = part if total is None else total + part
+            return total.reshape(self.out)
+        kernel = jnp.moveaxis(rhs, 0, 2).reshape(*rhs.shape[1:3], -1, rhs.shape[-1])
+        found = []
+        for place in range(wide):
+            under = lax.slice_in_dim(lhs, place * step, place * step + (depths - 1) * gap + 1, gap, 1)
+            found.append(self._of_planes(jnp.moveaxis(under, 1, 3).reshape(len(lhs), *lhs.shape[2:4], -1), kernel))
+        return jnp.stack(found, 1)
+
+    def _of_planes(self, lhs: Any, rhs: Any) -> Any:
+        """A convolution along the last two axes."""
+        own = replace(
+            self,
+            lhs=lhs.shape,
+            rhs=rhs.shape,
+            out=(lhs.shape[0], *self.out[2:]),
+            strides=self.strides[1:],
+            padding=self.padding[1:],
+            apart=self.apart[1:],
+            dilation=self.dilation[1:],
+        )
+        way = own.way() or own.laid_out
+        return way(lhs, rhs)
+
     def group_by_group(self, lhs: Any, rhs: Any) -> Any:
         """Each group of features, or of the batch, as a convolution of its own; there are never both."""
         count, axis = (self.groups, -1) if self.groups > 1 else (self.batch_groups, 0)
@@ -215,24 +252,17 @@ class Convolution:
         return total
 
     def one_product(self, lhs: Any, rhs: Any) -> Any:
-        """The gradient of a kernel of one channel."""
+        """The gradient of a kernel of one channel along one axis."""
         rows, slopes = self._of_layer(lhs, rhs)
         shifted = [self._under(rows, start, self.kernel, self.dilation) for start in self._starts()]
         product = jnp.stack(shifted).reshape(len(shifted), -1) @ slopes.reshape(-1, self.rhs[-1])
         return product.reshape(self.out)
 
-    def product_by_line(self, lhs: Any, rhs: Any) -> Any:
-        """The gradient of a kernel along three axes, or of one cell: a line is its cells along the last axis."""
+    def product_of_cells(self, lhs: Any, rhs: Any) -> Any:
+        """The gradient of a kernel of one cell."""
         rows, slopes = self._of_layer(lhs, rhs)
-        slopes = slopes.reshape(-1, self.rhs[-1])
-        *lines, cells = self.out[1:-1]
-        starts, whole = self._starts(), rows.shape[1:-2]
-        along, across = [*(1 for _ in whole), self.dilation[-1]], [*self.dilation[:-1], 1]
-        shifted = [self._under(rows, start, [*whole, self.kernel[-1]], along) for start in starts[:cells]]
-        line = lax.optimization_barrier(jnp.concatenate(shifted, -1))  # (rows, cells …, a line's cells × features)
-        under = (self._under(line, start, self.kernel, across) for start in starts[::cells])
-        products = jnp.stack([own.reshape(len(slopes), -1).T @ slopes for own in under])
-        return jnp.moveaxis(products.reshape(*lines, cells, self.lhs[0], self.rhs[-1]), -2, 0)
+        under = self._under(rows, self._starts()[0], self.kernel, self.dilation)
+        return (under.reshape(-1, self.lhs[0]).T @ slopes.reshape(-1, self.rhs[-1])).reshape(self.out)
 
     def sums_of_products(self, lhs: Any, rhs: Any) -> Any:
         """The gradient of a depthwise kernel: for each of its cells a sum over rows and cells."""
