@@ -18,20 +18,24 @@ COLUMNS = {  # heading -> peers, of which the fastest counts
 
 
 def section() -> str:
-    """Seconds of Kohort, and how many times as long the best of each kind of peer takes: cold / warm."""
+    """Seconds of Kohort, and how many times as long the best of each kind of peer takes: cold / warm.
+
+    Peers that were run at another time, beside Kohort again, are in `TASK-others.json`.
+    """
     heads = ["task", "runs × epochs", "Kohort, s", *COLUMNS]
-    rows = [_row(json.loads(path.read_text("utf-8"))) for path in _paths()]
+    rows = [_row(_read(name), _read(f"{name}-others")) for name in TASKS if _read(name)]
     return "\n".join([f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *rows, ""])
 
 
-def _paths() -> list[Any]:
-    return [path for name in TASKS if (path := RESULTS / f"{name}.json").exists()]
+def _read(name: str) -> dict[str, Any]:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
-def _row(result: dict[str, Any]) -> str:
+def _row(result: dict[str, Any], others: dict[str, Any]) -> str:
     task, seconds = TASKS[result["task"]["name"]], result["seconds"]
     ours = [_number(statistics.median(seconds["kohort"][kind])) for kind in ("cold", "warm")]
-    ratios = result["times as long as kohort"]
+    ratios = others.get("times as long as kohort", {}) | result["times as long as kohort"]
     epochs = f"up to {task.epochs}" if task.patience else str(task.epochs)
     cells = [task.name, f"{task.runs} × {epochs}", " / ".join(ours)]
     for peers in COLUMNS.values():
