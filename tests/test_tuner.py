@@ -349,7 +349,7 @@ def test_a_journal_is_found_again_without_a_line_that_was_cut_off(tmp_path: Path
     assert ([own.number for own in again.tried], again.seconds) == ([0, 1, 2], 2.75)
     path.write_text(path.read_text()[:-20])
     assert Journal(path, {"seed": 1}).lines == journal.lines[:2]
-    with pytest.raises(StudyError, match="journal of another search: seed differ"):
+    with pytest.raises(StudyError, match="journal of another search: seed is 1 there and 2 here. Name"):
         Journal(path, {"seed": 2})
     path.write_text("{]\n" + path.read_text())
     with pytest.raises(StudyError, match="cannot be read"):
@@ -361,7 +361,7 @@ def test_a_journal_that_tried_nothing_is_a_search_and_bars_no_other(tmp_path: Pa
     Journal(path, {"seed": 1})
     assert read_search(tmp_path).tried == {"space": (), "plain": ()}
     Journal(path, {"seed": 2}).add(Line(1, 0.5, (tried(0),)))
-    with pytest.raises(StudyError, match="journal of another search: seed differ"):
+    with pytest.raises(StudyError, match="journal of another search: seed is 2 there and 1 here. Name"):
         Journal(path, {"seed": 1})
 
 

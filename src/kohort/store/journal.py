@@ -8,6 +8,9 @@ from typing import Any
 
 from kohort.errors import StudyError
 
+LONGEST_TOLD = 50
+"""Characters of a value that a refusal repeats."""
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -88,9 +91,8 @@ class Journal:
     def _read(self, path: Path) -> None:
         identity, self.lines, size = read_journal(path)
         if self.lines and identity != self._identity:
-            other = [name for name in self._identity if name != "called" and identity.get(name) != self._identity[name]]
             raise StudyError(
-                f"{path} is the journal of another search: {', '.join(other) or 'its entries'} differ. "
+                f"{path} is the journal of another search: {'; '.join(_differences(identity, self._identity))}. "
                 "Name another folder, or remove the file to search anew."
             )
         if self.lines and size < path.stat().st_size:
@@ -156,3 +158,14 @@ def read_journal(path: Path) -> tuple[Mapping[str, Any], list[Line], int]:
 def _line(told: dict[str, Any]) -> Line:
     tried = tuple(Tried(**{**own, "curve": tuple(own["curve"])}) for own in told["tried"])
     return Line(told["asked"], told["seconds"], tried)
+
+
+def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """In words; of what is long, such as spaces, fingerprints and code, only that it differs."""
+    found = []
+    for name in {**theirs, **ours}:
+        there, here = (json.dumps(own.get(name), ensure_ascii=False) for own in (theirs, ours))
+        if there != here:
+            short = max(len(there), len(here)) <= LONGEST_TOLD
+            found.append(f"{name} is {there} there and {here} here" if short else f"{name} differs")
+    return found
