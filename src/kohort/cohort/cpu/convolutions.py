@@ -163,6 +163,10 @@ class Convolution:
             return self.plane_by_plane
         return None if self.is_laid_out else self.laid_out
 
+    def computed(self, lhs: Any, rhs: Any) -> Any:
+        """Computes it, of operands in the form."""
+        return (self.way() or self.laid_out)(lhs, rhs)
+
     @property
     def _is_gradient(self) -> bool:
         """Whether it looks like one with respect to weights: rows and features exchanged, more cells go in than out."""
@@ -227,15 +231,17 @@ class Convolution:
             apart=self.apart[1:],
             dilation=self.dilation[1:],
         )
-        way = own.way() or own.laid_out
-        return way(lhs, rhs)
+        return own.computed(lhs, rhs)
 
     def group_by_group(self, lhs: Any, rhs: Any) -> Any:
         """Each group of features, or of the batch, as a convolution of its own; there are never both."""
         count, axis = (self.groups, -1) if self.groups > 1 else (self.batch_groups, 0)
-        parts = zip(jnp.split(lhs, count, axis), jnp.split(rhs, count, -1), strict=True)
-        way = self.strip_by_strip if self._is_gradient and self.axes == 2 else self.laid_out
-        return jnp.concatenate([way(*own) for own in parts], -1)
+        found = []
+        for part, kernel in zip(jnp.split(lhs, count, axis), jnp.split(rhs, count, -1), strict=True):
+            out = (*self.out[:-1], kernel.shape[-1])
+            own = replace(self, lhs=part.shape, rhs=kernel.shape, out=out, groups=1, batch_groups=1)
+            found.append(own.computed(part, kernel))
+        return jnp.concatenate(found, -1)
 
     def cell_by_cell(self, lhs: Any, rhs: Any) -> Any:
         """Of one channel a group: every cell of the kernel times the input that it falls on."""
