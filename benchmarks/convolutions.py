@@ -79,10 +79,9 @@ def step(way: Callable[[Any, Any], Any], lhs: Any, rhs: Any, last: Any) -> Any:
 def measured(equation: JaxprEqn, way: Callable[[Any, Any], Any]) -> float:
     """Seconds of a convolution."""
     random = np.random.default_rng(0)
-    operands: list[Any] = [own.aval for own in equation.invars]
-    given = [random.standard_normal(own.shape, np.float32) for own in operands]
-    last = np.zeros(equation.outvars[0].aval.shape, np.float32)  # type: ignore[attr-defined]
-    return on_all_cores(partial(step, way), *given, last)
+    *operands, result = (own.aval.shape for own in (*equation.invars, *equation.outvars))
+    given = [random.standard_normal(shape, np.float32) for shape in operands]
+    return on_all_cores(partial(step, way), *given, np.zeros(result, np.float32))
 
 
 def main() -> None:
