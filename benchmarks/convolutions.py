@@ -59,17 +59,6 @@ def equations(rows: int, cells: tuple[int, ...], channels: int, outputs: int, ke
     return [next(own for own in found if own not in (of_kernel, of_input)), of_input, of_kernel]
 
 
-def by_xlas_kernel(equation: JaxprEqn) -> Callable[[Any, Any], Any]:
-    """The whole convolution in the form that the kernel takes."""
-    own = Convolution.of(equation)
-
-    def convolved(lhs: Any, rhs: Any) -> Any:
-        told = own.laid_out(lax.transpose(lhs, own.from_lhs), lax.transpose(rhs, own.from_rhs))
-        return lax.transpose(told, np.argsort(own.from_out))
-
-    return convolved
-
-
 def step(way: Callable[[Any, Any], Any], lhs: Any, rhs: Any, last: Any) -> Any:
     """One turn of the loop; nothing of it can be computed before the last one."""
     lhs, rhs, last = lax.optimization_barrier((lhs, rhs, last))
@@ -93,7 +82,7 @@ def main() -> None:
         result[name] = {"rows, cells, channels, outputs, kernel, stride": case}
         for part, equation in zip(("forward", "input", "kernel"), equations(*case), strict=True):
             own = Convolution.of(equation)
-            ways = by_xlas_kernel(equation), convolution(equation)
+            ways = own.transposed(own.laid_out), convolution(equation)
             if ways[1] is None or own.way() == own.laid_out:
                 continue
             theirs, ours = (measured(equation, way) for way in ways)

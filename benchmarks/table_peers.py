@@ -24,11 +24,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
 from kohort.data import Dataset, Split
+from kohort.runtime import cores
 
 TREES, PATIENCE = 1000, 50
 MANY = 10_000
-"""Rows from which on methods use both cores. On fewer, two threads gain little where the machine is quiet, and wait for
-each other where it is not: XGBoost then took 50 times as long on car."""
+"""Rows from which on methods use both cores, where the process may. On fewer, two threads gain little where the machine
+is quiet, and wait for each other where it is not: XGBoost then took 50 times as long on car."""
 
 Options = Mapping[str, Any]
 Predicts = Callable[[np.ndarray], np.ndarray]
@@ -66,7 +67,7 @@ class Fit:
     @property
     def threads(self) -> int:
         """On how many threads a method works."""
-        return 2 if self.dataset.rows >= MANY else 1
+        return min(2, cores()) if self.dataset.rows >= MANY else 1
 
     @property
     def categories(self) -> list[bool]:

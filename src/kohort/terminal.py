@@ -28,7 +28,6 @@ from kohort.progress import Band, CohortNow, Cohorts, Pace, Remaining, Stage
 MOST_LINES = 12
 """Cohorts that have a line; the last ones, where there are more."""
 
-
 SECONDS_A_LINE = 60.0
 """Between two lines where there is no terminal; what takes less says nothing."""
 

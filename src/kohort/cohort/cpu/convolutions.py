@@ -51,14 +51,13 @@ def convolution(equation: JaxprEqn) -> Replacement | None:
     if lhs.dtype not in (np.float32, np.float64, *HALVES) or not 1 <= own.axes <= 3:
         return None
     computed = np.float32 if lhs.dtype in HALVES else lhs.dtype
-    compute = own.way()
-    if compute is None:
+    way = own.way()
+    if way is None:
         return None
-    from_lhs, from_rhs, to_out = own.from_lhs, own.from_rhs, _inverse(own.from_out)
+    compute = own.transposed(way)
 
     def convolved(lhs: Any, rhs: Any) -> Any:
-        given = (lax.transpose(x.astype(computed), order) for x, order in ((lhs, from_lhs), (rhs, from_rhs)))
-        return lax.transpose(compute(*given), to_out).astype(result.dtype)
+        return compute(lhs.astype(computed), rhs.astype(computed)).astype(result.dtype)
 
     return convolved
 
@@ -166,6 +165,15 @@ class Convolution:
     def computed(self, lhs: Any, rhs: Any) -> Any:
         """Computes it, of operands in the form."""
         return (self.way() or self.laid_out)(lhs, rhs)
+
+    def transposed(self, way: Callable[[Any, Any], Any]) -> Replacement:
+        """A way to compute it, of the equation's own operands."""
+        to_out = tuple(int(place) for place in np.argsort(self.from_out))
+
+        def convolved(lhs: Any, rhs: Any) -> Any:
+            return lax.transpose(way(lax.transpose(lhs, self.from_lhs), lax.transpose(rhs, self.from_rhs)), to_out)
+
+        return convolved
 
     @property
     def _is_gradient(self) -> bool:
@@ -307,7 +315,3 @@ class Convolution:
         """The input from a place on: so many cells, so far apart; first axis and last are taken whole."""
         end = [first + (count - 1) * step + 1 for first, count, step in zip(start, cells, steps, strict=True)]
         return lax.slice(padded, [0, *start, 0], [padded.shape[0], *end, padded.shape[-1]], [1, *steps, 1])
-
-
-def _inverse(permutation: Sequence[int]) -> tuple[int, ...]:
-    return tuple(int(place) for place in np.argsort(permutation))
