@@ -89,7 +89,7 @@ def fit(
         devices: Train on at most this many devices; all by default. It changes numbers by rounding only.
         at_once: Vectorise so many members on each device. By default one on a CPU, where a member's numbers then do
             not depend on the others to the last bit, and as many as fit on an accelerator. For networks of a few
-            thousand weights 8 or more can be a quarter faster on a CPU.
+            thousand weights 8 or more can be up to three tenths faster on a CPU.
         on_unsupported: What to do with a recipe that `fit` trains and no cohort can (`run_eagerly`, a `fit` of its
             own, Python code that looks at values, …): `"raise"` refuses it before anything is trained; `"fit"` trains
             just that recipe by plain `model.fit`, one seed after another, and its runs say why (`run.why_by_fit`).

@@ -7,9 +7,9 @@ one small network cannot fill the chip, members are vectorised, as many as memor
 
 The choice follows from the platform and from memory alone. It was measured (`benchmarks/plans.py`): on CPU no other is
 more than a tenth faster but for networks of a few thousand weights, whose kernels take less time than starting them.
-There `at_once` helps by a tenth to a quarter, at the price of last bits that depend on the size of a cohort, so it is
-not chosen by itself. Measuring in each process would compile every candidate, which costs more than the wrong choice
-on all but the longest trainings, and would let noise decide about the last bits of a result.
+There `at_once` helps by a tenth to three tenths, at the price of last bits that depend on the size of a cohort, so it
+is not chosen by itself. Measuring in each process would compile every candidate, which costs more than the wrong
+choice on all but the longest trainings, and would let noise decide about the last bits of a result.
 """
 
 from collections.abc import Sequence
