@@ -170,8 +170,15 @@ def main() -> None:
             print(f"{dataset.name}, drawn {draw}", file=sys.stderr, flush=True)
             setting, tried = trained(dataset, draw, options.candidates, options.epochs)
             told = replayed(setting, tried, options.orders)
-            curves = [[round(value, 4) for value in own.curve] for own in tried if own.finished]
-            found[f"{dataset.name}, drawn {draw}"] = told | {"curves": curves}
+            candidates = [
+                {
+                    "structure": own.values["structure"],
+                    "score": round(own.score, 4) if own.finished else None,
+                    "curve": [round(value, 4) if np.isfinite(value) else None for value in own.curve],
+                }
+                for own in tried
+            ]
+            found[f"{dataset.name}, drawn {draw}"] = told | {"each": candidates}
             print(printed(f"{dataset.name}, drawn {draw}", told), flush=True)
     given = {"metric": METRIC, "epochs": options.epochs, "rungs": rungs_of(options.epochs), "orders": options.orders}
     if not options.dry:
