@@ -14,19 +14,10 @@ PACKAGES = ("kohort", "keras", "jax", "jaxlib", "numpy", "scipy")
 
 def machine() -> str:
     """The cores that this process may use, their kind, and its Python."""
+    from kohort.runtime import processor  # here, since peers that lack Kohort tell their versions by this file
+
     cores = f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}"
-    return ", ".join([cores, *_processor(), f"Python {platform.python_version()}"])
-
-
-def _processor() -> list[str]:
-    """The processor's name and its widest vectors, where Linux tells them: they change times by a factor of three."""
-    try:
-        told = Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
-        return []
-    lines = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in told.splitlines())}
-    widest = [name for name in ("avx512f", "avx2") if name in lines.get("flags", "").split()]
-    return [*filter(None, [lines.get("model name", "")]), *widest[:1]]
+    return ", ".join([cores, *processor(), f"Python {platform.python_version()}"])
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

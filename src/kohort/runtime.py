@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
+from pathlib import Path
 
 from kohort.errors import BackendError
 
@@ -30,6 +31,17 @@ FIRST_LINE = (
 def cores() -> int:
     """The processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> tuple[str, ...]:
+    """The processor's name and its widest vectors, where Linux tells them: they change times by a factor of three."""
+    try:
+        told = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return ()
+    lines = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in told.splitlines())}
+    widest = [name for name in ("avx512f", "avx2") if name in lines.get("flags", "").split()]
+    return (*filter(None, [lines.get("model name", "")]), *widest[:1])
 
 
 def prepare() -> None:

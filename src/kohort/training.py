@@ -22,6 +22,7 @@ from kohort.cohort.capture import (
 from kohort.cohort.diagnostics import measured
 from kohort.cohort.groups import Group, groups_of
 from kohort.cohort.halfway import Keeper
+from kohort.cohort.known_layouts import KnownLayouts
 from kohort.cohort.labels import check_labels
 from kohort.cohort.members import (
     Member,
@@ -56,7 +57,8 @@ class Request:
         course: Which epochs, and the callbacks.
         validation_batch_size: Rows of a batch of validation; as in training if None.
         devices: Train on at most so many.
-        at_once: Vectorise so many members on each; None: as many as suits the platform.
+        at_once: Vectorise so many members on each; None: as many as suits the platform; or what knows with how many a
+            cohort is fastest, or learns it.
         stream: What is trained on instead of arrays; the arrays are then its first batch.
         validation_stream: What is validated on instead of arrays.
         plain: The arguments of `fit`, all but callbacks, for a recipe that no cohort can train and that is therefore
@@ -75,7 +77,7 @@ class Request:
     course: Course
     validation_batch_size: int | None = None
     devices: int | None = None
-    at_once: int | None = None
+    at_once: int | KnownLayouts | None = None
     stream: Stream | None = None
     validation_stream: Stream | None = None
     plain: Mapping[str, Any] | None = None

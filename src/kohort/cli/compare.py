@@ -88,6 +88,13 @@ def compare(
     diagnostics: Annotated[
         bool, typer.Option(help="Measure norms of weights and gradients, zeros and dead units of each run.")
     ] = True,
+    at_once: Annotated[
+        str | None,
+        typer.Option(
+            help="How many runs each device trains vectorised: a number, or fastest, which times some and keeps what "
+            "it has found. By default one on a CPU, where numbers then do not depend on the others to the last digit."
+        ),
+    ] = None,
     executor: Annotated[
         str,
         typer.Option(help="Who trains: local (this process), or ray (workers of a Ray cluster; needs kohort[ray])."),
@@ -120,7 +127,8 @@ def compare(
 
     Example: kohort compare digits --recipes none,dropout=0.3,dropout=0.5 --seeds 10
     """
-    count = "auto" if seeds == "auto" else _number(seeds)
+    count = "auto" if seeds == "auto" else _number("--seeds", seeds, "auto")
+    together = at_once if at_once in (None, "fastest") else _number("--at-once", at_once, "fastest")
     from kohort.report.destination import check_report
     from kohort.runtime import check_backend
 
@@ -148,6 +156,7 @@ def compare(
         weights=cast(Any, weights),
         force=force,
         diagnostics=diagnostics,
+        at_once=cast(Any, together),
         trackers=trackers_of(mlflow, experiment, tensorboard),
     )
     with told_if_interrupted(folder):
@@ -161,6 +170,7 @@ def compare(
     told = {**of_a_file, "recipes": recipes, "seeds": seeds, "epochs": epochs, "batch_size": batch_size}
     told |= {"most_seeds": most_seeds if count == "auto" else None, "model": None if model == "auto" else model}
     told |= {"metric": metric, "smallest_effect": smallest_effect, "baseline": study.plan.baseline}
+    told |= {"at_once": at_once}
     command = command_of("compare", dataset, told, [] if diagnostics else ["--no-diagnostics"])
     document = result.document(command)
     if as_json:
@@ -192,11 +202,11 @@ def compare(
         print(result.runs.explain(), file=sys.stderr if as_json else sys.stdout)
 
 
-def _number(seeds: str) -> int:
+def _number(option: str, given: str, else_: str) -> int:
     try:
-        return int(seeds)
+        return int(given)
     except ValueError:
-        raise DataError(f"--seeds must be a whole number or auto. Got {seeds!r}.") from None
+        raise DataError(f"{option} must be a whole number or {else_}. Got {given!r}.") from None
 
 
 def _json(result: Any, comparison: Any) -> dict[str, Any]:

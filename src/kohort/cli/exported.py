@@ -10,7 +10,7 @@ from kohort.run import Run
 from kohort.statistics.comparison import compare
 from kohort.store.reading import StoredStudy
 
-NOT_OF_THE_WEIGHTS = ("kohort", "keras", "jax", "numpy", "devices", "diagnostics")
+NOT_OF_THE_WEIGHTS = ("kohort", "keras", "jax", "numpy", "devices", "diagnostics", "at_once")
 """What decides how a run trains, and no longer matters when its weights are there."""
 
 

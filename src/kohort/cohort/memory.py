@@ -7,6 +7,7 @@ from dataclasses import replace
 import jax
 
 from kohort.cohort.free_memory import SHARE, free_memory
+from kohort.cohort.layouts import laid_out
 from kohort.cohort.order import Order, memory_of, plan_of
 from kohort.cohort.train import CohortTraining, Trained
 from kohort.progress import Look, Told, nothing
@@ -57,7 +58,7 @@ def trained_in_parts(order: Order, progress: Told, give_up: GiveUp | None) -> It
             continue
         untouched = [copy.deepcopy(member.orders.generator) for member in now.members]
         try:
-            results = CohortTraining(now).run(told)
+            results = CohortTraining(laid_out(now)).run(told)
         except Exception as error:
             why = lack_of_memory(error)
             if not why:

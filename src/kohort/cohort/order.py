@@ -13,6 +13,7 @@ from kohort.cohort.cost import bytes_of, most_alive, operations
 from kohort.cohort.free_memory import SHARE, free_memory
 from kohort.cohort.groups import Group
 from kohort.cohort.halfway import Keeper
+from kohort.cohort.known_layouts import KnownLayouts
 from kohort.cohort.members import Member
 from kohort.cohort.plan import Plan, plan_for
 
@@ -39,6 +40,11 @@ class Data:
         if self.validation is None or self.validation_rows is None:
             return self.validation
         return self.validation.picked(self.validation_rows[0])
+
+    def among_all(self, member: int, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Numbers among a member's training rows as numbers among all rows."""
+        own = self.training_rows
+        return list(rows) if own is None else [own[member][numbers] for numbers in rows]
 
     def of(self, members: Sequence[int]) -> "Data":
         """The same for some of the members."""
@@ -117,12 +123,14 @@ class Order:
         data: What they train on.
         course: Which epochs, and the callbacks.
         devices: Use at most so many devices; None: all.
-        at_once: Vectorise so many members; None: as many as suits the platform.
+        at_once: Vectorise so many members; None: as many as suits the platform; or where it is known, once it has been
+            measured, with how many the cohort is fastest (`layouts.laid_out`).
         in_place: Whether given models are trained in place.
         keeper: Keeps where the cohort stands now and then, but where a callback holds what cannot be kept.
         norms: Whether norms of weights and gradients are measured.
         capacity: For how many members the program is made, where that is more than there are; cohorts of other sizes
             then share it.
+        why: Why so many members at once, in words.
     """
 
     group: Group
@@ -133,19 +141,21 @@ class Order:
     data: Data
     course: Course
     devices: int | None = None
-    at_once: int | None = None
+    at_once: int | KnownLayouts | None = None
     in_place: bool = False
     keeper: Keeper | None = None
     norms: bool = False
     capacity: int = 0
+    why: str = "as asked"
 
 
 def plan_of(order: Order) -> Plan:
     """How a cohort is laid out on the machine."""
     together = 1 if order.course.callbacks is not None else max(1, order.course.length)
     rows, members = order.members[0].orders.rows, max(order.capacity, len(order.members))
-    plan = plan_for(members, together, rows, devices=order.devices, at_once=order.at_once)
-    free = free_memory() if plan.at_once > 1 and order.at_once is None else None
+    asked = None if isinstance(order.at_once, KnownLayouts) else order.at_once
+    plan = plan_for(members, together, rows, devices=order.devices, at_once=asked, why=order.why)
+    free = free_memory() if plan.at_once > 1 and asked is None else None
     if free is None:
         return plan
     one = replace(plan, at_once=1)

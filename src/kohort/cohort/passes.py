@@ -8,6 +8,7 @@ import numpy as np
 
 from kohort.cohort.arrays import Arrays
 from kohort.cohort.kept_programs import kept_program
+from kohort.cohort.order import Order
 from kohort.cohort.population import Population
 from kohort.cohort.program import NORMS, Part, Shared, SharedSteps, batches_program, epochs_program
 
@@ -62,6 +63,28 @@ class WholeEpochs:
             )
         )
         self._compiled: dict[Part, Any] = {}
+
+    @classmethod
+    def of(cls, order: Order, population: Population) -> "WholeEpochs":
+        """The epochs that an order asks for.
+
+        Args:
+            order: What to train on.
+            population: Its members.
+        """
+        data, course = order.data, order.course
+        return cls(
+            population,
+            order.group.steps,
+            data.training,
+            data.validation,
+            held_out=data.validation_rows,
+            validation_rows=data.validation.rows if data.validation else 0,
+            rows=order.members[0].orders.rows,
+            epochs=population.plan.epochs_per_call,
+            sometimes=course.validation_freq != 1 and data.validation is not None,
+            norms=order.norms,
+        )
 
     def prepare(self) -> None:
         """Compiles the program of whole epochs."""

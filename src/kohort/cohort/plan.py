@@ -7,9 +7,9 @@ one small network cannot fill the chip, members are vectorised, as many as memor
 
 The choice follows from the platform and from memory alone. It was measured (`benchmarks/plans.py`): on CPU no other is
 more than a tenth faster but for networks of a few thousand weights, whose kernels take less time than starting them.
-There `at_once` helps by a tenth to three tenths, at the price of last bits that depend on the size of a cohort, so it
-is not chosen by itself. Measuring in each process would compile every candidate, which costs more than the wrong
-choice on all but the longest trainings, and would let noise decide about the last bits of a result.
+There several at once are faster, at the price of last bits that depend on the size of a cohort. Whoever accepts that
+asks for a number (`at_once`), or has the fastest measured (`layouts.py`): that compiles every candidate, and noise
+decides between those that are equally fast, so it is done for nobody who has not asked.
 """
 
 from collections.abc import Sequence
@@ -72,6 +72,7 @@ def plan_for(
     devices: int | None = None,
     at_once: int | None = None,
     room: int | None = None,
+    why: str = "as asked",
 ) -> Plan:
     """The plan for a cohort.
 
@@ -82,6 +83,7 @@ def plan_for(
         devices: Use this many devices instead of all.
         at_once: Vectorise so many members instead of as many as suits the platform.
         room: For how many members at once a device has memory; None: for all.
+        why: Why `at_once`, in words.
     """
     found = jax.local_devices()
     # one per member at the most, since each device holds the data; but two where there are two, because XLA compiles
@@ -89,7 +91,7 @@ def plan_for(
     used = found[: min(devices or len(found), max(members, 2))]
     share, platform = -(-members // len(used)), found[0].platform
     if at_once is not None:
-        chosen, why = min(at_once, share), "as asked"
+        chosen = min(at_once, share)
     elif platform == "cpu":
         chosen, why = 1, "each fits into a core's cache"
     else:

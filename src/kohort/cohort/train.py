@@ -67,7 +67,6 @@ class CohortTraining:
     def __init__(self, order: Order):
         self.order, self.course = order, order.course
         members = order.members
-        rows = members[0].orders.rows
         self.heard = [self._callbacks_of(member) for member in members]
         check_apart([(own.recipe, own.seed, own.own) for own in self.heard if own])
         self.needs = needs_of([callback for own in self.heard if own for callback in own.own])
@@ -76,19 +75,8 @@ class CohortTraining:
         self.population = Population(members, plan)
         if order.capacity > len(members):
             self.population.balance(range(len(members)))
-        data, steps = order.data, order.group.steps
-        self.epochs = WholeEpochs(
-            self.population,
-            steps,
-            data.training,
-            data.validation,
-            held_out=data.validation_rows,
-            validation_rows=data.validation.rows if data.validation else 0,
-            rows=rows,
-            epochs=plan.epochs_per_call,
-            sometimes=self.course.validation_freq != 1 and data.validation is not None,
-            norms=order.norms,
-        )
+        self.epochs = WholeEpochs.of(order, self.population)
+        steps = order.group.steps
         self.batches = Batches(self.population, steps)
         self.training_logs = steps.logs[0]
         self.logs: list[list[np.ndarray]] = [[] for _ in members]
@@ -284,7 +272,7 @@ class CohortTraining:
             if before is not None:
                 self._replay(logs, before, orders, epoch, validates=False)
         else:
-            picked = {member: self._own(member, batches[member].next_epoch()) for member in now}
+            picked = {member: self.order.data.among_all(member, batches[member].next_epoch()) for member in now}
             logs = np.zeros((len(self.order.members), sum(self.order.group.steps.logs) + 1), np.float32)
             self._train_batches(picked, logs)
         if validates:
@@ -419,12 +407,7 @@ class CohortTraining:
 
     def _rows(self, member: int) -> np.ndarray:
         """The rows of a member's next epoch."""
-        return self._own(member, [self.order.members[member].orders.next_epoch()])[0]
-
-    def _own(self, member: int, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Numbers among a member's rows as numbers among all rows."""
-        own = self.order.data.training_rows
-        return list(rows) if own is None else [own[member][numbers] for numbers in rows]
+        return self.order.data.among_all(member, [self.order.members[member].orders.next_epoch()])[0]
 
     def _validations(self, epochs: range) -> list[bool] | None:
         return [self.course.validates(epoch) for epoch in epochs] if self.epochs.sometimes else None

@@ -46,7 +46,7 @@ def fit(
     validation_batch_size: int | None = None,
     validation_freq: int | list[int] = 1,
     devices: int | None = None,
-    at_once: int | None = None,
+    at_once: int | Literal["fastest"] | None = None,
     on_unsupported: Literal["raise", "fit"] = "raise",
 ) -> Any:
     """Trains recipes × seeds together, in a child process on JAX; else as `kohort.fitting.fit`, argument by argument.

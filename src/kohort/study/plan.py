@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kohort.cohort.known_layouts import AtOnce
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -24,6 +26,7 @@ class Plan:
         texts: Recipe -> what was written of it, where it is called otherwise.
         own_training: Recipe -> its own epochs and batch size in words, where it has any.
         strengths: The baseline's own strength of techniques that other recipes vary: technique -> strength.
+        at_once: Members that are vectorised on each device, as `kohort.fit` takes it.
     """
 
     dataset: tuple[str, str]
@@ -41,3 +44,4 @@ class Plan:
     texts: Mapping[str, str] = field(default_factory=dict)
     own_training: Mapping[str, str] = field(default_factory=dict)
     strengths: Mapping[str, float] = field(default_factory=dict)
+    at_once: AtOnce = None

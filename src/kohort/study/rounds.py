@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from kohort.cohort.halfway import Halfway
+from kohort.cohort.known_layouts import resolved
 from kohort.cohort.members import Training
 from kohort.cohort.order import Course
 from kohort.cohort.outcomes import Measure
@@ -250,8 +251,9 @@ class Rounds:
         params = {"verbose": 0, "epochs": epochs, "steps": -(-plan.rows[0] // self._batch_size(recipes[0]))}
         course = Course(epochs, callbacks=callbacks_of(recipes), params=params)
         kept: dict[Key, Run] = {}
-        request = Request(self._options(recipes[0], material), material.data, course, diagnostics=plan.diagnostics)
-        request = replace(request, failed=partial(_fail, folder, failed))
+        at_once = resolved(plan.at_once, None if folder is None else folder.path)
+        request = Request(self._options(recipes[0], material), material.data, course, at_once=at_once)
+        request = replace(request, diagnostics=plan.diagnostics, failed=partial(_fail, folder, failed))
         if folder is not None:
             request = replace(request, keeper=partial(CohortKeeper, folder), begun=folder.begin)
         fitted = fit_members(

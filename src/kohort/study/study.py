@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import jax
 import numpy as np
 
+from kohort.cohort.known_layouts import AtOnce, check_at_once
 from kohort.cohort.outcomes import measure
 from kohort.data.dataset import Dataset, check_dataset
 from kohort.data.splitting import Split, duplicates_across, parts, split
@@ -84,6 +85,9 @@ class Study:
         strengths: The baseline's own strength of techniques that other recipes vary, where its name does not tell:
             `{"dropout": 0.3}` beside recipes called `dropout 0.1`, `dropout 0.5`. Curves of dose and response then go
             through the baseline.
+        at_once: How many members are vectorised on each device, as `kohort.fit` takes it; by default one on a CPU.
+            `"fastest"` times some numbers before each cohort trains; what was timed is kept in the folder, so that the
+            study goes on as it began.
         trackers: Told of runs when they have ended, and of the verdicts: `kohort.trackers.MLflow(…)`,
             `kohort.trackers.TensorBoard(…)`. One that fails is told no more, with a warning, and costs no run.
 
@@ -110,6 +114,7 @@ class Study:
         force: bool = False,
         diagnostics: bool = True,
         strengths: Mapping[str, float] | None = None,
+        at_once: AtOnce = None,
         trackers: Sequence[Tracker] = (),
     ):
         if weights not in get_args(Weights):
@@ -120,6 +125,7 @@ class Study:
         for name, value in (("epochs", epochs), ("batch_size", batch_size)):
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
                 raise DataError(f"{name} must be a whole number of at least 1. Got {value!r}.")
+        check_at_once(at_once)
         if smallest_effect is not None and not 0.0 < smallest_effect < float("inf"):
             raise DataError(f"smallest_effect must be a number above 0, in units of the metric. Got {smallest_effect}.")
         self.looks = None
@@ -160,6 +166,7 @@ class Study:
             texts,
             {own.name: own.own_training for own in self.recipes if own.own_training},
             dict(strengths or {}),
+            at_once,
         )
         self._code = code
         self._rounds = Rounds(self.recipes, dataset, self.plan, self.measure)
@@ -193,6 +200,7 @@ class Study:
             "network": f"{plan.network} {self._code}".strip(),
             "metric": plan.metric,
             "diagnostics": "on" if plan.diagnostics else "off",  # XLA fuses differently
+            **({} if plan.at_once is None else {"at_once": str(plan.at_once)}),  # and so it does for these
             **here(),
         }
         facts = {
