@@ -2,19 +2,23 @@
 
 python -m benchmarks.halving --data FOLDER [--candidates 100] [--epochs 54] [--orders 200]
 
-On kc1 and 5,000 rows of adult (FOLDER holds their .npz files, which are not part of Kohort), candidates of the cocktail
-train to the end, once drawn evenly and once as the search draws them, by what it has learnt. Then halving is replayed
-on their curves under random orders of arrival: rounds of 32, in each round structure by structure, as cohorts come to a
-rung. Told is the rank, among all candidates by their final score, of the best of those that halving let train to the
-end; beside it the best of a third and of a ninth of the candidates at random, and of as many at random as the epochs
-that halving took would have trained to the end. Ranks count from 1; the expected rank of the best of m among n is
-(n + 1) / (m + 1).
+On some sets, of the larger 5,000 rows (FOLDER holds their .npz files, which are not part of Kohort), candidates of the
+cocktail train to the end, once drawn evenly and once as the search draws them, by what it has learnt. Then halving is
+replayed on their curves under random orders of arrival: rounds of 32, in each round structure by structure, as cohorts
+come to a rung. Told is the rank, among all candidates by their final score, of the best of those that halving let train
+to the end, and how far it is below the best; beside it the best of as many at random as the epochs that halving took
+would have trained to the end. Ranks count from 1; the expected rank of the best of m among n is (n + 1) / (m + 1).
+
+Beside Kohort's own rule stand others: how large a share goes on, and after which epochs. For those that differ in the
+epochs that they take, also told is what the best is below the best of all where each has as many epochs as a quarter of
+the candidates would take to train to the end, and how many candidates it then tries.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +39,19 @@ from kohort.tuner.search import ROUND, Budget, search
 from kohort.tuner.setting import SEARCH_SEED, Setting
 
 RESULTS = Path(__file__).parent / "results" / "halving.json"
-SETS = {"kc1": None, "adult": 5000}  # name -> how many of its rows
+SETS = {"kc1": None, "adult": 5000, "credit_g": None, "car": None, "magic": 5000}  # name -> how many of its rows
 METRIC = "balanced_accuracy"
 DRAWS = ("evenly", "as the search draws")
+OTHERS = {  # of how many one goes on, after which shares of the epochs
+    "a third after 1/9 and 1/3": (3, (9, 3)),
+    "a half after 1/9 and 1/3": (2, (9, 3)),
+    "a half after 1/4 and 1/2": (2, (4, 2)),
+    "a third after 1/3": (3, (3,)),
+    "all to the end": (1, ()),
+}
+OWN = "Kohort's"
+AT_RANDOM = "as many epochs at random"
+QUARTER = 4  # of the candidates, trained to the end, take as many epochs as rules are compared at
 
 
 def trained(dataset: Dataset, draw: str, candidates: int, epochs: int) -> tuple[Setting, tuple[Tried, ...]]:
@@ -57,31 +71,45 @@ def reached(tried: Tried, epochs: int) -> float:
     return best_epoch(np.array(tried.curve[:epochs]))[0]
 
 
-def kept(setting: Setting, tried: Sequence[Tried], order: np.ndarray) -> tuple[list[int], int]:
-    """Which candidates halving lets train to the end, and the epochs that all of them take.
+def rules(setting: Setting) -> dict[str, Halving]:
+    """Kohort's own rule, and others."""
+    found = {OWN: Halving(setting.objective, rungs_of(setting.epochs))}
+    for name, (factor, parts) in OTHERS.items():
+        found[name] = Halving(setting.objective, tuple(setting.epochs // part for part in parts), factor)
+    return found
+
+
+def kept(
+    setting: Setting, tried: Sequence[Tried], order: np.ndarray, rule: Halving, most: float = np.inf
+) -> tuple[list[int], int, int]:
+    """Which candidates a rule lets train to the end, the epochs that all of them take, and how many were tried.
 
     Args:
         setting: What they trained on.
         tried: The candidates.
         order: In which they come, as places in `tried`.
+        rule: Who goes on.
+        most: After so many epochs no more cohorts begin.
     """
-    halving = Halving(setting.objective, rungs_of(setting.epochs))
+    halving = replace(rule, seen={})
     ended: list[int] = []
-    spent = 0
+    spent = begun = 0
     for start in range(0, len(order), ROUND):
         by_structure: dict[str, list[int]] = {}
         for place in map(int, order[start : start + ROUND]):
             by_structure.setdefault(tried[place].values["structure"], []).append(place)
         for going in by_structure.values():
-            done = 0
+            if spent >= most:
+                return ended, spent, begun
+            done, begun = 0, begun + len(going)
             for rung in halving.after:
                 going = [place for place in going if len(tried[place].curve) >= rung]
                 spent += len(going) * (rung - done)
                 known: dict[Going, float] = {(str(place), None): reached(tried[place], rung) for place in going}
-                done, going = rung, [int(name) for name, _ in halving.pick(rung, known)]
+                done, going = rung, [int(name) for name, _ in halving.pick(rung, known)] if known else []
             spent += len(going) * (setting.epochs - done)
             ended += going
-    return ended, spent
+    return ended, spent, begun
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -94,64 +122,53 @@ def replayed(setting: Setting, tried: Sequence[Tried], orders: int) -> dict[str,
     """Ranks, losses and epochs over random orders of arrival."""
     scores = np.array([own.score for own in tried])
     rank = 1 + np.array([np.sum(scores > own) for own in scores])
-    generator = np.random.default_rng(0)
     count = len(tried)
     found: dict[str, dict[str, list[float]]] = {}
 
-    def note(name: str, places: Sequence[int]) -> None:
+    def note(name: str, places: Sequence[int], **more: float) -> None:
         best = max(places, key=lambda place: scores[place])
-        own = found.setdefault(name, {"rank": [], "points lost": []})
-        own["rank"].append(int(rank[best]))
-        own["points lost"].append(100 * float(scores.max() - scores[best]))
+        lost = 100 * float(scores.max() - scores[best])
+        for what, value in {"rank": int(rank[best]), "points lost": lost, **more}.items():
+            found.setdefault(name, {}).setdefault(what, []).append(value)
 
-    shares: list[float] = []
-    for _ in range(orders):
-        ended, spent = kept(setting, tried, generator.permutation(count))
-        note("halving", ended)
-        shares.append(spent / (count * setting.epochs))
-        at_random = generator.permutation(count).tolist()
-        note("a third at random", at_random[: round(count / 3)])
-        note("a ninth at random", at_random[: round(count / 9)])
-        note("as many epochs at random", at_random[: max(1, round(shares[-1] * count))])
+    for name, rule in rules(setting).items():
+        generator = np.random.default_rng(0)  # the same orders for all
+        for _ in range(orders):
+            order = generator.permutation(count)
+            ended, spent, _ = kept(setting, tried, order, rule)
+            share = spent / (count * setting.epochs)
+            few, _, begun = kept(setting, tried, order, rule, count * setting.epochs / QUARTER)
+            best = max(scores[few]) if few else -np.inf
+            note(name, ended, share=share, **{"at equal epochs": 100 * float(scores.max() - best), "tried": begun})
+            if name == OWN:
+                note(AT_RANDOM, generator.permutation(count)[: max(1, round(share * count))].tolist())
     finite = [own for own in tried if own.finished]
     ends = rankdata([own.score for own in finite])
     agreement = {
         str(rung): round(float(np.corrcoef(rankdata([reached(own, rung) for own in finite]), ends)[0, 1]), 3)
-        for rung in rungs_of(setting.epochs)
+        for rung in sorted({rung for rule in rules(setting).values() for rung in rule.after})
     }
     return {
         "candidates": count,
         "to the end": len(finite),
         "best score": round(float(scores.max()), 4),
         "median score": round(float(np.median(scores)), 4),
-        "share of epochs": spread(shares),
-        "rank correlation with the final score, by rung": agreement,
-        **{
-            name: {
-                "rank": spread(own["rank"]),
-                "best of all": round(float(np.mean(np.array(own["rank"]) == 1)), 3),
-                "among the best 5 %": round(float(np.mean(np.array(own["rank"]) <= max(1, count // 20))), 3),
-                "points lost": spread(own["points lost"]),
-            }
-            for name, own in found.items()
-        },
+        "rank correlation with the final score, by epoch": agreement,
+        "rules": {name: {what: spread(values) for what, values in own.items()} for name, own in found.items()},
     }
 
 
 def printed(name: str, told: dict[str, Any]) -> str:
     lines = [
         f"{name}: {told['to the end']} of {told['candidates']} candidates, best {told['best score']}, median "
-        f"{told['median score']}; halving takes {100 * told['share of epochs']['mean']:.0f} % of the epochs; "
-        f"rank correlations {told['rank correlation with the final score, by rung']}",
-        f"  {'':26}{'rank, mean':>12}{'median':>8}{'95 %':>8}{'the best':>10}{'best 5 %':>10}{'points lost':>13}",
+        f"{told['median score']}; rank correlations {told['rank correlation with the final score, by epoch']}",
+        f"  {'':26}{'epochs':>8}{'rank, mean':>12}{'95 %':>8}{'points lost':>13}{'at equal epochs':>17}{'tried':>7}",
     ]
-    for row in ("halving", "as many epochs at random", "a third at random", "a ninth at random"):
-        own = told[row]
-        rank, shares = own["rank"], (own["best of all"], own["among the best 5 %"])
-        lines.append(
-            f"  {row:26}{rank['mean']:>12.1f}{rank['median']:>8.1f}{rank['95 %']:>8.1f}"
-            f"{shares[0]:>10.0%}{shares[1]:>10.0%}{own['points lost']['mean']:>13.2f}"
-        )
+    for row, own in told["rules"].items():
+        line = f"{own['rank']['mean']:>12.1f}{own['rank']['95 %']:>8.1f}{own['points lost']['mean']:>13.2f}"
+        share = f"{own['share']['mean']:>8.0%}" if "share" in own else f"{'':8}"
+        equal = f"{own['at equal epochs']['mean']:>17.2f}{own['tried']['mean']:>7.0f}" if "tried" in own else ""
+        lines.append(f"  {row:26}{share}{line}{equal}")
     return "\n".join(lines)
 
 
@@ -170,15 +187,7 @@ def main() -> None:
             print(f"{dataset.name}, drawn {draw}", file=sys.stderr, flush=True)
             setting, tried = trained(dataset, draw, options.candidates, options.epochs)
             told = replayed(setting, tried, options.orders)
-            candidates = [
-                {
-                    "structure": own.values["structure"],
-                    "score": round(own.score, 4) if own.finished else None,
-                    "curve": [round(value, 4) if np.isfinite(value) else None for value in own.curve],
-                }
-                for own in tried
-            ]
-            found[f"{dataset.name}, drawn {draw}"] = told | {"each": candidates}
+            found[f"{dataset.name}, drawn {draw}"] = told
             print(printed(f"{dataset.name}, drawn {draw}", told), flush=True)
     given = {"metric": METRIC, "epochs": options.epochs, "rungs": rungs_of(options.epochs), "orders": options.orders}
     if not options.dry:

@@ -262,18 +262,19 @@ def test_the_best_epoch_is_one_of_a_smoothed_curve_and_of_a_schedule_the_last() 
 # halving
 
 
-def test_rungs_are_thirds() -> None:
-    assert (rungs_of(54), rungs_of(27), rungs_of(8), rungs_of(81)) == ((6, 18), (3, 9), (), (3, 9, 27))
+def test_rungs_are_at_a_sixth_and_a_half() -> None:
+    assert (rungs_of(54), rungs_of(18), rungs_of(17), rungs_of(5)) == ((9, 27), (3, 9), (8,), ())
 
 
-def test_those_go_on_that_are_among_the_best_third_of_all_that_came_so_far() -> None:
+def test_those_go_on_that_are_in_the_better_half_of_all_that_came_so_far() -> None:
     halving = Halving(ACCURACY, (3, 9))
     first: dict[Any, float] = {(str(i), 0): i / 10 for i in range(6)}
-    assert halving.pick(3, first) == [("4", 0), ("5", 0)]
-    assert halving.pick(3, {("worse", 0): 0.05, ("good", 0): 0.45}) == [("good", 0)]  # of 8 two go on: 0.45 and 0.5
+    assert halving.pick(3, first) == [("3", 0), ("4", 0), ("5", 0)]
+    assert halving.pick(3, {("worse", 0): 0.25, ("good", 0): 0.35}) == [("good", 0)]  # the better four of eight
     assert halving.pick(3, {("worst", 0): 0.0}) == []
     assert Halving(ACCURACY, (3,)).pick(3, {("only", 0): 0.1}) == [("only", 0)]
     assert Halving(ACCURACY, (3,)).pick(3, {("diverged", 0): -np.inf}) == []
+    assert Halving(ACCURACY, (3,), factor=3).pick(3, first) == [("4", 0), ("5", 0)]
 
 
 def test_earlier_rounds_count() -> None:
@@ -281,7 +282,9 @@ def test_earlier_rounds_count() -> None:
     for number, score in enumerate((0.7, 0.8, 0.9)):
         halving.remember(number, [score] * 4)
     assert halving.seen == {3: pytest.approx({0: 0.7, 1: 0.8, 2: 0.9})}
-    assert halving.pick(3, {("a", 0): 0.85, ("b", 0): 0.95, ("c", 0): 0.5}) == [("b", 0)]
+    own: dict[Any, float] = {("a", 0): 0.85, ("b", 0): 0.95, ("c", 0): 0.75}
+    assert halving.pick(3, own) == [("a", 0), ("b", 0)]
+    assert Halving(ACCURACY, (3, 9)).pick(3, own) == [("b", 0)]
 
 
 # ensemble
@@ -439,7 +442,7 @@ def test_a_search_compiles_a_program_for_each_structure_and_each_candidate_equal
     assert len(found.structures) == 4
     assert compiled.names.count("jit(train_cohort)") == 4
     assert [one.number for one in found.tried] == list(range(300))
-    assert {len(one.curve) for one in found.tried} == {3, 9}
+    assert {len(one.curve) for one in found.tried} == {4, 9}
     (best,) = found.best(1)
     (recipe,) = SMALL.recipes([SMALL.searched(best.values)], own)
     part, dataset = own.material.splits[0], own.dataset

@@ -24,6 +24,7 @@ from kohort.tuner.builder import BuilderSpace
 from kohort.tuner.cocktail import baseline, cocktail
 from kohort.tuner.ending import Ending, ensemble_of
 from kohort.tuner.finalists import final_of
+from kohort.tuner.halving import rungs_of
 from kohort.tuner.objective import objective_of
 from kohort.tuner.result import TuneResult
 from kohort.tuner.search import Budget, Searched, search
@@ -77,7 +78,7 @@ def tune(
             the final comparison comes after them.
         candidates: When the search ends, in candidates.
         run_epochs: When the search ends, in epochs that all candidates train together.
-        epochs: The most passes over the training rows of a candidate. 54 has rungs at 6 and 18.
+        epochs: The most passes over the training rows of a candidate. With 54 candidates are compared after 9 and 27.
         batch_size: Rows of a batch of recipes that have no own; it decides the sizes of the parts. By default 128, of
             fewer than 2,500 rows 32.
         metric: What is made good: `"accuracy"` (the default), `"balanced_accuracy"`,
@@ -85,7 +86,7 @@ def tune(
         seeds: Seeds of the final comparison, at least 6.
         seed: What decides the search: the same seed with the same number of candidates is the same search.
         structures: How many structures (normalisation, size, batch size, …) are looked at; each is compiled once.
-        halving: Whether candidates leave after a third and a ninth of their epochs that others are ahead of.
+        halving: Whether candidates leave after a sixth and a half of their epochs that are not in the better half.
         ingredients: Whether the chosen recipe also trains without each of its techniques, and with other strengths.
         network: What recipes are applied to, as `Study` takes it.
         smallest_effect: The smallest effect that matters, as `Study` takes it.
@@ -194,7 +195,7 @@ def _identity(
         "called": space.name,
         "space": repr(space),
         "structures": structures,
-        "halving": halving,
+        "halving": rungs_of(setting.epochs) if halving else (),
         "chosen by": "Kohort" if study is None else f"a study of Optuna, {type(study.sampler).__name__}",
         "seed": setting.seed - SEARCH_SEED,
         "epochs": setting.epochs,
