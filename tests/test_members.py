@@ -13,6 +13,7 @@ from kohort.cohort.arrays import fit_arrays
 from kohort.cohort.capture import Traced, state_of, trace
 from kohort.cohort.configuration import configuration
 from kohort.cohort.members import Recipients, Redraw, Training, build_member, keras_randomness_restored
+from kohort.seeds import packed_python_state
 from tests.networks import TEXTBOOK
 
 pytestmark = pytest.mark.optimised
@@ -73,7 +74,7 @@ def test_states_and_orders_equal_those_of_real_builds(name: str, shuffle: bool) 
     for index, seed in enumerate([3, 1, 0, 12345]):
         with keras_randomness_restored():
             model, orders = build_member(BUILDERS[name], name, seed, training(shuffle))
-            assert members.python_states[index] == random.getstate()
+            assert members.python_states[index] == packed_python_state(random.getstate())
         for ours, theirs in zip(members.states[index], state_of(model), strict=True):
             assert np.asarray(ours).tobytes() == np.asarray(theirs).tobytes()
         np.testing.assert_array_equal(members.orders[index].next_epoch(), orders.next_epoch())

@@ -25,7 +25,13 @@ from keras.src.utils.python_utils import is_default
 from kohort.cohort.callback_state import put_callback_state, state_of_callback
 from kohort.cohort.capture import State, variables
 from kohort.errors import DataError, NotSupportedError
-from kohort.seeds import global_randomness, set_global_randomness
+from kohort.seeds import (
+    PythonState,
+    global_randomness,
+    packed_python_state,
+    set_global_randomness,
+    unpacked_python_state,
+)
 
 BATCH_HOOKS = (
     "on_batch_begin",
@@ -76,7 +82,7 @@ class MemberCallbacks:
         seed: int | None,
         params: Mapping[str, Any],
         generator: np.random.RandomState,
-        python_state: Any,
+        python_state: PythonState | None,
         in_place: bool,
     ):
         self.own = list(callbacks)
@@ -163,7 +169,7 @@ class MemberCallbacks:
                 for callback, born in zip(self._listed, self._born, strict=True)
             ],
             "stopped": self.stopped,
-            "python": self._python_state if self._may_draw else None,
+            "python": unpacked_python_state(self._python_state) if self._may_draw and self._python_state else None,
         }
 
     def restore(self, told: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
@@ -177,8 +183,7 @@ class MemberCallbacks:
             put_callback_state(callback, own, arrays)
         self.model.stop_training = told["stopped"]
         if told["python"] is not None:
-            version, words, gauss = told["python"]
-            self._python_state = (version, tuple(words), gauss)
+            self._python_state = packed_python_state(told["python"])
 
     def hears(self, hook: str) -> bool:
         """Whether any callback has this hook."""
@@ -196,7 +201,7 @@ class MemberCallbacks:
         outside = global_randomness()
         np.random.set_state(self._generator.get_state())
         if self._python_state is not None:
-            random.setstate(self._python_state)
+            random.setstate(unpacked_python_state(self._python_state))
         try:
             yield
         finally:
@@ -206,7 +211,7 @@ class MemberCallbacks:
             if self._python_state is None:
                 random.setstate(own)
             else:
-                self._python_state = own
+                self._python_state = packed_python_state(own)
 
 
 def _view(model: keras.Model) -> Any:

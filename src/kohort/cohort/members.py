@@ -42,10 +42,12 @@ from kohort.cohort.unify import Different, unify
 from kohort.errors import KohortError, NotSupportedError, RecipeError
 from kohort.seeds import (
     BatchOrders,
+    PythonState,
     Shuffle,
     global_randomness_restored,
     make_numpy_generator_global,
     numpy_generator_now,
+    packed_python_state,
 )
 
 Builder = Callable[[], keras.Model]
@@ -69,7 +71,7 @@ class Member:
     seed: int | None
     state: State
     orders: BatchOrders
-    python_state: Any = None
+    python_state: PythonState | None = None
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ class Recipients:
                 self.model, orders = build_member(build, name, seeds[0], training)
             self.states = [state_of(self.model)]
             self.orders = [orders]
-            self.python_states = [random.getstate()]
+            self.python_states = [packed_python_state(random.getstate())]
             redraw = None
             if len(seeds) > 2:
                 redraw = Redraw.of(self.model, seen, seeds[0], training)
@@ -205,7 +207,7 @@ class Recipients:
                 else:
                     with quick_initialisers(lambda variable, initialiser: None):
                         model, orders = build_member(build, name, seed, training)
-                    state, python_state = state_of(model), random.getstate()
+                    state, python_state = state_of(model), packed_python_state(random.getstate())
                     if not draws_nothing and not (
                         redraw is not None and redraw.drew_weights_only and self._says(model)
                     ):
@@ -299,7 +301,7 @@ class Redraw:
         used = {weight[-1] for weight in redraw.weights} | {drawn for _, drawn in redraw.generators}
         return redraw if len(used) == len(draws) else None
 
-    def __call__(self, seed: int) -> tuple[State, BatchOrders, Any]:
+    def __call__(self, seed: int) -> tuple[State, BatchOrders, PythonState]:
         """The initial state and the batch orders of a seed, and where Python's `random` then stands."""
         generator = random.Random(seed)
         seeds = [_draw(generator) for _ in range(self.draws)]
@@ -316,7 +318,7 @@ class Redraw:
         orders = BatchOrders(training.arrays.rows, training.batch_size, training.shuffle, np.random.RandomState(seed))
         if self.permuted:
             orders.draw_for_building()
-        return state, orders, generator.getstate()
+        return state, orders, packed_python_state(generator.getstate())
 
     @property
     def drew_weights_only(self) -> bool:

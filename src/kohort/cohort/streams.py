@@ -20,10 +20,12 @@ from keras.src.trainers.data_adapters.py_dataset_adapter import PyDataset
 from kohort.cohort.arrays import Arrays
 from kohort.errors import DataError, NotSupportedError
 from kohort.seeds import (
+    PythonState,
     global_randomness,
     global_randomness_restored,
     make_numpy_generator_global,
     set_global_randomness,
+    unpacked_python_state,
 )
 
 
@@ -94,10 +96,10 @@ class Stream:
         if self._shuffled:
             random.shuffle(list(range(self._shuffled)))
 
-    def begin_from(self, python_state: Any, generator: np.random.RandomState) -> None:
+    def begin_from(self, python_state: PythonState, generator: np.random.RandomState) -> None:
         """Lets the stream draw from generators of its own that begin where these stand."""
         with global_randomness_restored():
-            random.setstate(python_state)
+            random.setstate(unpacked_python_state(python_state))
             make_numpy_generator_global(generator)
             self._randomness = global_randomness()
 
