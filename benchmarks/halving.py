@@ -131,6 +131,7 @@ def replayed(setting: Setting, tried: Sequence[Tried], orders: int) -> dict[str,
         for what, value in {"rank": int(rank[best]), "points lost": lost, **more}.items():
             found.setdefault(name, {}).setdefault(what, []).append(value)
 
+    others = np.random.default_rng(1)
     for name, rule in rules(setting).items():
         generator = np.random.default_rng(0)  # the same orders for all
         for _ in range(orders):
@@ -141,7 +142,7 @@ def replayed(setting: Setting, tried: Sequence[Tried], orders: int) -> dict[str,
             best = max(scores[few]) if few else -np.inf
             note(name, ended, share=share, **{"at equal epochs": 100 * float(scores.max() - best), "tried": begun})
             if name == OWN:
-                note(AT_RANDOM, generator.permutation(count)[: max(1, round(share * count))].tolist())
+                note(AT_RANDOM, others.permutation(count)[: max(1, round(share * count))].tolist())
     finite = [own for own in tried if own.finished]
     ends = rankdata([own.score for own in finite])
     agreement = {

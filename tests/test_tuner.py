@@ -274,6 +274,8 @@ def test_those_go_on_that_are_in_the_better_half_of_all_that_came_so_far() -> No
     assert halving.pick(3, {("worst", 0): 0.0}) == []
     assert Halving(ACCURACY, (3,)).pick(3, {("only", 0): 0.1}) == [("only", 0)]
     assert Halving(ACCURACY, (3,)).pick(3, {("diverged", 0): -np.inf}) == []
+    diverged: dict[Any, float] = {(str(i), 0): -np.inf for i in range(5)}
+    assert Halving(ACCURACY, (3,)).pick(3, {("only", 0): 0.1, **diverged}) == [("only", 0)]
     assert Halving(ACCURACY, (3,), factor=3).pick(3, first) == [("4", 0), ("5", 0)]
 
 

@@ -90,9 +90,10 @@ def fit(
         devices: Train on at most this many devices; all by default. It changes numbers by rounding only.
         at_once: Vectorise so many members on each device. By default one on a CPU, where a member's numbers then do
             not depend on the others to the last bit, and as many as fit on an accelerator. For networks of fewer than
-            3,000 weights more take two thirds to four fifths of the time on a CPU. `"fastest"`: one, 4, 8 and all are
-            timed on copies of the members before they train, which compiles each, some ten seconds; the fastest trains
-            them. What was timed is kept for this program and machine (in `~/.cache/kohort`), so it is timed once.
+            3,000 weights more take two thirds to four fifths of the time on a CPU. `"fastest"`: one, all,
+            4 and 8 are timed on copies of the members before they train, which compiles each, for some ten seconds or a
+            tenth of the training; the fastest trains them. What was timed is kept for this program and machine (in
+            `~/.cache/kohort`), so it is timed once. With `steps_per_epoch` nothing is timed.
         on_unsupported: What to do with a recipe that `fit` trains and no cohort can (`run_eagerly`, a `fit` of its
             own, Python code that looks at values, …): `"raise"` refuses it before anything is trained; `"fit"` trains
             just that recipe by plain `model.fit`, one seed after another, and its runs say why (`run.why_by_fit`).

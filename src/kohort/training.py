@@ -33,8 +33,9 @@ from kohort.cohort.members import (
     finish_building,
     keras_randomness_restored,
 )
-from kohort.cohort.memory import lack_of_memory, trained_in_parts
+from kohort.cohort.memory import trained_in_parts
 from kohort.cohort.order import Course, Data, Order
+from kohort.cohort.out_of_memory import lack_of_memory
 from kohort.cohort.streaming import train_on_stream
 from kohort.cohort.streams import Stream
 from kohort.cohort.train import Trained

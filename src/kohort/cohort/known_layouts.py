@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, Literal
 
 import numpy as np
@@ -17,17 +17,24 @@ from kohort.errors import DataError
 NAME = "layouts.json"
 
 AtOnce = int | Literal["fastest"] | None
-"""How many members at once on a device: a number; as many as is fastest, which is measured; or as the platform suits.
-"""
+"""How many members at once on a device: a number, as many as is measured to be fastest, or as the platform suits."""
 
 Seconds = Mapping[int, float]
 """Members at once on a device -> seconds that an epoch of the whole cohort takes."""
 
 
 def usual_place() -> Path:
-    """The file of this machine's user: in `XDG_CACHE_HOME` or, on Windows, `LOCALAPPDATA`, else `~/.cache`."""
-    variable = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
-    return Path(os.environ.get(variable) or Path.home() / ".cache") / "kohort" / NAME
+    """The file of this machine's user.
+
+    It lies in `XDG_CACHE_HOME` or, on Windows, `LOCALAPPDATA`, else in `~/.cache`; of a user without a home, among
+    temporary files.
+    """
+    told = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
+    try:
+        cache = Path(told) if told else Path.home() / ".cache"
+    except RuntimeError:
+        cache = Path(gettempdir())
+    return cache / "kohort" / NAME
 
 
 @dataclass(frozen=True)

@@ -1,38 +1,18 @@
-"""Where memory does not suffice for a cohort: how that is foreseen or told from other errors, and training in parts."""
+"""Where memory does not suffice for a cohort: training in parts."""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-import jax
-
 from kohort.cohort.free_memory import SHARE, free_memory
 from kohort.cohort.layouts import laid_out
 from kohort.cohort.order import Order, memory_of, plan_of
+from kohort.cohort.out_of_memory import lack_of_memory
 from kohort.cohort.train import CohortTraining, Trained
 from kohort.progress import Look, Told, nothing
 
 GiveUp = Callable[[str, int, str], None]
 """Told of a member for which memory does not suffice even alone: its recipe, its seed, and what was said."""
-
-
-def lack_of_memory(error: BaseException) -> str:
-    """What an error, or one that it was raised from, says of memory that does not suffice; empty if it does not."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, MemoryError) or _is_of_a_device(cause):
-            lines = [line.strip().rstrip(".") for line in str(cause).splitlines() if line.strip()]
-            return lines[0] if lines else type(cause).__name__
-        cause = cause.__cause__
-    return ""
-
-
-def _is_of_a_device(error: BaseException) -> bool:
-    """Whether an error is XLA's, and of memory; operations outside a program raise its words as a ValueError."""
-    text = str(error)
-    if isinstance(error, jax.errors.JaxRuntimeError):
-        return "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
-    return isinstance(error, ValueError) and text.startswith("RESOURCE_EXHAUSTED")
 
 
 def trained_in_parts(order: Order, progress: Told, give_up: GiveUp | None) -> Iterator[tuple[Order, list[Trained]]]:

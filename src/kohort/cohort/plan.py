@@ -6,10 +6,11 @@ the last bits on whether there is one device or several: XLA compiles the progra
 one small network cannot fill the chip, members are vectorised, as many as memory holds.
 
 The choice follows from the platform and from memory alone. It was measured (`benchmarks/plans.py`): on CPU no other is
-more than a tenth faster but for networks of a few thousand weights, whose kernels take less time than starting them.
-There several at once are faster, at the price of last bits that depend on the size of a cohort. Whoever accepts that
-asks for a number (`at_once`), or has the fastest measured (`layouts.py`): that compiles every candidate, and noise
-decides between those that are equally fast, so it is done for nobody who has not asked.
+more than a tenth faster but for networks of a few thousand weights, whose kernels take less time than starting them,
+and now and then with batch normalisation. There several at once are faster, at the price of last bits that depend on
+the size of a cohort. Whoever accepts that asks for a number (`at_once`), or has the fastest measured (`layouts.py`):
+that compiles every candidate, and noise decides between those that are equally fast, so it is done for nobody who has
+not asked.
 """
 
 from collections.abc import Sequence

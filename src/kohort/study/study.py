@@ -86,8 +86,8 @@ class Study:
             `{"dropout": 0.3}` beside recipes called `dropout 0.1`, `dropout 0.5`. Curves of dose and response then go
             through the baseline.
         at_once: How many members are vectorised on each device, as `kohort.fit` takes it; by default one on a CPU.
-            `"fastest"` times some numbers before each cohort trains; what was timed is kept in the folder, so that the
-            study goes on as it began.
+            `"fastest"` times some numbers before each cohort trains; what was timed is kept in the folder, for cohorts
+            of as many runs.
         trackers: Told of runs when they have ended, and of the verdicts: `kohort.trackers.MLflow(…)`,
             `kohort.trackers.TensorBoard(…)`. One that fails is told no more, with a warning, and costs no run.
 
@@ -240,9 +240,15 @@ class Study:
                 others have trained have their weights, and optimisers that begin anew.
 
         Raises:
+            DataError: An executor is to train what has to be measured here.
             StudyError: The folder is of another study, in use, or cannot be written to.
         """
         check_backend()
+        if executor is not None and self.plan.at_once == "fastest":
+            raise DataError(
+                "at_once='fastest' needs one process, since workers would find other layouts to be the fastest, and so "
+                "give other last digits. Got an executor. Pass a number."
+            )
         started = time.perf_counter()
         shown = nullcontext(listener) if listener else nullcontext(silent) if verbose == 0 else Display()
         sending = Sending(self.trackers, self.identity)

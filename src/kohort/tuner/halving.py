@@ -17,7 +17,8 @@ LEAST = 3
 def rungs_of(epochs: int) -> tuple[int, ...]:
     """After how many epochs candidates are compared: a sixth and a half of all, where that is at least `LEAST`.
 
-    With half of the candidates going on at each that takes some 45 % of the epochs. The best candidates may learn
+    With half of the candidates going on at each that takes some 45 % of the epochs; in a search, whose later candidates
+    are better, some 60 %. The best candidates may learn
     slowly (small learning rates, averaged weights): where a third goes on after a ninth and a third of the epochs, as
     is usual, they leave (`benchmarks/halving.py` has both, and others).
 
@@ -62,15 +63,13 @@ class Halving:
 
         Args:
             epochs: The rung.
-            scores: What each has reached.
+            scores: What each has reached; −∞ if it diverged, with which none goes on.
         """
         seen = self.seen.setdefault(epochs, {})
         seen |= scores
         most = max(1, len(seen) // self.factor)
         least = sorted(seen.values(), reverse=True)[most - 1]
-        if math.isinf(least):
-            return []
-        return [member for member, score in scores.items() if score >= least]
+        return [member for member, score in scores.items() if score >= least and math.isfinite(score)]
 
     def remember(self, candidate: int, curve: Sequence[float]) -> None:
         """Notes a candidate of an earlier process, by its number and its curve of the objective."""
