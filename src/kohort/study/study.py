@@ -166,7 +166,7 @@ class Study:
             texts,
             {own.name: own.own_training for own in self.recipes if own.own_training},
             dict(strengths or {}),
-            at_once,
+            at_once if at_once is None or at_once == "fastest" else int(at_once),
         )
         self._code = code
         self._rounds = Rounds(self.recipes, dataset, self.plan, self.measure)
