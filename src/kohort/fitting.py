@@ -129,6 +129,7 @@ def fit(
     check_at_once(at_once)
     if at_once == "fastest" and is_stream(x, y):
         raise DataError("at_once='fastest' needs data that can be read again. Got a stream. Pass a number, or arrays.")
+    layout = resolved(at_once)
     if on_unsupported not in ("raise", "fit"):
         raise DataError(f"on_unsupported must be 'raise' or 'fit'. Got {on_unsupported!r}.")
     plain = {
@@ -165,7 +166,7 @@ def fit(
             (validation_batch_size, validation_steps, batch_size),
             validation_split,
             devices,
-            resolved(at_once),
+            layout,
             verbose,
             {"x": x, "y": y, "sample_weight": sample_weight, "class_weight": class_weight, "shuffle": bool(shuffle)},
         )
@@ -219,7 +220,7 @@ def fit(
         {"verbose": verbose, "epochs": epochs, "steps": steps_per_epoch or steps},
         given,
     )
-    request = Request(options, Data(training, validation), course, held_out, devices, resolved(at_once), plain=alone)
+    request = Request(options, Data(training, validation), course, held_out, devices, layout, plain=alone)
     return _trained_as_asked(request, asked, named, wanted, verbose)
 
 

@@ -53,16 +53,15 @@ class KnownLayouts:
         """What was measured of a program; None if nothing was."""
         for place in self._places:
             if key in (known := _read(place)):
-                seconds = {int(at_once): float(own) for at_once, own in known[key].items()}
                 if place != self.place:
-                    _write(self.place, _read(self.place) | {key: known[key]})
-                return seconds
+                    _add(self.place, key, known[key])
+                return known[key]
         return None
 
     def keep(self, key: str, seconds: Seconds) -> None:
         """Notes what was measured. Where that cannot be written, a warning says so and nothing is lost but time."""
         for place in self._places:
-            _write(place, _read(place) | {key: {str(at_once): round(own, 9) for at_once, own in seconds.items()}})
+            _add(place, key, {at_once: round(own, 9) for at_once, own in seconds.items()})
 
     @property
     def _places(self) -> tuple[Path, ...]:
@@ -92,10 +91,10 @@ def resolved(at_once: AtOnce, folder: Path | None = None) -> int | KnownLayouts 
     return KnownLayouts(usual_place()) if folder is None else KnownLayouts(folder / NAME, usual_place())
 
 
-def _read(place: Path) -> dict[str, dict[str, float]]:
+def _read(place: Path) -> dict[str, Seconds]:
     try:
         known = json.loads(place.read_text("utf-8"))
-        return {key: {str(int(n)): float(own) for n, own in seconds.items()} for key, seconds in known.items()}
+        return {key: {int(n): float(own) for n, own in seconds.items()} for key, seconds in known.items()}
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, AttributeError, TypeError) as error:
@@ -103,8 +102,9 @@ def _read(place: Path) -> dict[str, dict[str, float]]:
         return {}
 
 
-def _write(place: Path, known: Mapping[str, Mapping[str, float]]) -> None:
+def _add(place: Path, key: str, seconds: Seconds) -> None:
     """Writes a file whole or not at all, since other processes read it."""
+    known = _read(place) | {key: seconds}
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=place.parent, prefix=".layouts-") as folder:

@@ -130,15 +130,14 @@ def _epoch(order: Order, plan: Plan, count: int) -> float:
 
 def _key(order: Order, usual: Plan) -> str:
     """What decides how fast layouts are: the program, how many members and epochs it is for, and where it runs."""
-    steps, data = order.group.steps, order.data
+    steps, validation = order.group.steps, order.data.validation_of_a_member
     programs = [
         step.unified.jaxpr.pretty_print(use_color=False) for step in (*steps.train.values(), *steps.test.values())
     ]
     where = [f"{len(usual.devices)} {usual.devices[0].device_kind}", *processor(), os.environ.get("XLA_FLAGS", "")]
     versions = [f"{package} {installed(package)}" for package in ("kohort", "jaxlib")]
-    held_out = data.validation.rows if data.validation else 0
-    held_out = held_out if data.validation_rows is None else data.validation_rows.shape[1]
+    rows = (order.members[0].orders.rows, validation.rows if validation else 0)
     # epochs of a call by powers of two: few of them make another layout the fastest
-    sizes = [order.members[0].orders.rows, held_out, usual.members, usual.epochs_per_call.bit_length(), order.norms]
+    sizes = [*rows, usual.members, usual.epochs_per_call.bit_length(), order.norms]
     text = _NOT_OF_THE_PROGRAM.sub("", "\n".join([*programs, *where, *versions, *map(str, sizes)]))
     return sha256(" ".join(text.split()).encode()).hexdigest()[:32]
